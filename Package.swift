@@ -1,0 +1,132 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Two planes that never import each other: the control plane (honed, hone) and the engine
+// (hone-worker). They share JobModel and DurableFiles. ARCHITECTURE.md tells the rest.
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func room(_ name: String, in floor: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(floor)/\(name)", swiftSettings: strict)
+}
+
+func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies + [arguments], path: "Sources/Commands/\(name)", swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: strict)
+}
+
+let native: [Target] = [
+    .target(
+        name: "CKernels", path: "Sources/Native/CKernels",
+        cSettings: [
+            .define("HONE_DOUBLE", .when(traits: ["DoublePrecision"])),
+            .unsafeFlags(["-O3", "-ffp-contract=fast"]),
+        ]),
+    .target(name: "CLinux", path: "Sources/Native/CLinux"),
+    .systemLibrary(
+        name: "COpenBLAS", path: "Sources/Native/COpenBLAS", pkgConfig: "openblas",
+        providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+        name: "CSystemd", path: "Sources/Native/CSystemd", pkgConfig: "libsystemd",
+        providers: [.apt(["libsystemd-dev"])]),
+]
+
+let shared: [Target] = [
+    room("JobModel", in: "Shared", [yams]),
+    room("DurableFiles", in: "Shared", ["CLinux", systemPackage, crypto]),
+]
+
+let engine: [Target] = [
+    room("Compute", in: "Engine", ["CKernels", "COpenBLAS"]),
+    room("Safetensors", in: "Engine", ["DurableFiles", systemPackage]),
+    room("Tokenization", in: "Engine", []),
+    room("Transformer", in: "Engine", ["Compute", "Safetensors"]),
+    room("Alignment", in: "Engine", ["Compute"]),
+    room("Datasets", in: "Engine", ["Tokenization", "Compute", "DurableFiles"]),
+    room(
+        "Training", in: "Engine",
+        [
+            "Compute", "Safetensors", "Tokenization", "Transformer", "Alignment", "Datasets", "JobModel",
+            "DurableFiles",
+        ]),
+]
+
+let control: [Target] = [
+    room("JobQueue", in: "Control", ["JobModel", "CLinux", grdb]),
+    room("Systemd", in: "Control", ["CSystemd", logging]),
+    room(
+        "Supervision", in: "Control",
+        ["JobQueue", "JobModel", "Systemd", "DurableFiles", "CLinux", subprocess, lifecycle, logging, systemPackage]),
+]
+
+let commands: [Target] = [
+    command("honed", ["Supervision", "JobQueue", "JobModel", "Systemd", "DurableFiles", logging]),
+    command("hone", ["Supervision", "JobQueue", "JobModel", "DurableFiles", logging]),
+    command("hone-worker", ["Training", "Transformer", "Tokenization", "Datasets", "JobModel", "DurableFiles", "CLinux"]),
+]
+
+let testing: [Target] = [
+    .target(
+        name: "TestSupport", dependencies: ["Compute", "Safetensors", "Transformer"], path: "Tests/TestSupport",
+        swiftSettings: strict),
+    tests("ComputeTests", ["Compute", "CKernels", "TestSupport"]),
+    tests("SafetensorsTests", ["Safetensors", "DurableFiles"]),
+    tests("TokenizationTests", ["Tokenization"]),
+    tests("TransformerTests", ["Transformer", "Compute", "Safetensors", "TestSupport"]),
+    tests("AlignmentTests", ["Alignment", "Compute", "TestSupport"]),
+    tests("DatasetsTests", ["Datasets", "Tokenization"]),
+    tests("TrainingTests", ["Training", "Transformer", "Alignment", "Compute", "Safetensors", "TestSupport"]),
+    tests("GoldenTests", ["Training", "Transformer", "Alignment", "Compute", "Safetensors", "Tokenization", "TestSupport"]),
+    tests("JobModelTests", ["JobModel"]),
+    tests("DurableFilesTests", ["DurableFiles"]),
+    tests("JobQueueTests", ["JobQueue", "JobModel"]),
+    tests("SystemdTests", ["Systemd"]),
+    tests("SupervisionTests", ["Supervision", "JobQueue", "JobModel"]),
+    tests("EndToEndTests", ["JobModel", "JobQueue", "DurableFiles"]),
+]
+
+let package = Package(
+    name: "hone",
+    products: [
+        .executable(name: "honed", targets: ["honed"]),
+        .executable(name: "hone", targets: ["hone"]),
+        .executable(name: "hone-worker", targets: ["hone-worker"]),
+    ],
+    traits: [
+        .trait(
+            name: "DoublePrecision",
+            description: "Compile the engine with Real = Double: gradient checks by central differences.")
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: native + shared + engine + control + commands + testing,
+    cLanguageStandard: .gnu17
+)
