@@ -1,0 +1,55 @@
+import CLinux
+import Glibc
+
+/// A directory that appears complete or not at all: files are written, hashed and forced to the disk under a
+/// temporary name, then the whole is renamed. A directory that is there already is never replaced.
+package struct DurableDirectory: ~Copyable {
+    /// Where the files lie until `publish()`.
+    package let temporaryPath: String
+    package let finalPath: String
+    /// The files finished so far, in the order of writing.
+    package private(set) var files: [WrittenFile] = []
+
+    /// Makes `parent/temporaryName`, after removing what an earlier attempt may have left under that name.
+    package init(in parent: String, name: String, temporaryName: String) throws {
+        temporaryPath = parent + "/" + temporaryName
+        finalPath = parent + "/" + name
+        try removeTree(temporaryPath)
+        try makeDirectory(temporaryPath)
+    }
+
+    /// Writes one file; `body` fills it. The digest is computed on the way.
+    package mutating func add(_ name: String, _ body: (inout HashingFile) throws -> Void) throws {
+        var file = try HashingFile(creating: temporaryPath + "/" + name)
+        try body(&file)
+        files.append(try file.finish(name: name))
+    }
+
+    package mutating func add(_ name: String, _ text: String) throws { try add(name) { try $0.write(text) } }
+
+    /// Copies a file from elsewhere.
+    package mutating func add(_ name: String, copying path: String) throws {
+        let source = try OpenFile(path, O_RDONLY)
+        try add(name) { file in
+            try withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 64) { buffer in
+                while true {
+                    let count = try source.read(into: buffer)
+                    if count == 0 { return }
+                    try file.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                }
+            }
+        }
+    }
+
+    /// Forces the temporary directory to the disk, renames it and forces the parent.
+    ///
+    /// Throws with `EEXIST` when the final name is taken. The owner may call `discard()` after any error.
+    package func publish() throws {
+        try syncDirectory(temporaryPath)
+        guard hone_rename_noreplace(AT_FDCWD, temporaryPath, AT_FDCWD, finalPath) == 0 else { throw FileError.last("rename", temporaryPath) }
+        try syncDirectory(parentDirectory(finalPath))
+    }
+
+    /// Removes the temporary directory; nothing was published.
+    package func discard() throws { try removeTree(temporaryPath) }
+}
