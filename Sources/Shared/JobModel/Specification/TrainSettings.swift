@@ -1,0 +1,108 @@
+/// Optimisation. `epochs` or `steps` says how long; exactly one of them is set in a decoded specification.
+package struct TrainSettings: Sendable, Hashable {
+    /// Passes over the training rows.
+    package var epochs: Int?
+    /// Optimizer steps.
+    package var steps: Int?
+    /// Rows (pairs) that go through the model at a time.
+    package var microbatch = 1
+    /// Microbatches in one optimizer step.
+    package var accumulation = 1
+    /// Highest learning rate.
+    package var learningRate = 1e-5
+    /// How it changes after the warmup.
+    package var schedule = Schedule.linear
+    /// How long it rises from 0.
+    package var warmup = Warmup.steps(0)
+    /// AdamW decay, on matrices only.
+    package var weightDecay = 0.0
+    /// AdamW first-moment decay.
+    package var beta1 = 0.9
+    /// AdamW second-moment decay.
+    package var beta2 = 0.999
+    /// AdamW denominator offset.
+    package var epsilon = 1e-8
+    /// Largest global gradient norm; 0 switches clipping off.
+    package var clip = 1.0
+    /// Key of every random number of the job.
+    package var seed: Int64 = 0
+    /// Recompute the activations of a block in the backward pass instead of keeping them.
+    package var recompute = false
+    /// Let chosen and rejected share one prompt (exact).
+    package var prefixSharing = true
+    /// Optimizer steps between two lines of metrics.
+    package var logEvery = 1
+
+    /// The defaults.
+    package init() {}
+}
+
+/// How the learning rate changes after the warmup.
+package enum Schedule: String, Sendable, Hashable, CaseIterable {
+    case constant
+    /// Down to 0 in a straight line.
+    case linear
+    /// Down to 0 along half a cosine.
+    case cosine
+}
+
+/// Length of the warmup.
+package enum Warmup: Sendable, Hashable {
+    /// Optimizer steps.
+    case steps(Int)
+    /// A share of all steps, 0 ..< 1.
+    case fraction(Double)
+
+    /// Warmup steps of a run of `total` optimizer steps (a share is rounded up, as transformers does).
+    package func steps(of total: Int) -> Int {
+        switch self {
+        case .steps(let count): count
+        case .fraction(let share): Int((share * Double(total)).rounded(.up))
+        }
+    }
+}
+
+/// Evaluation during training; the end of the training is always evaluated when there is an eval file.
+package struct EvaluateSettings: Sendable, Hashable {
+    /// Optimizer steps between two evaluations.
+    package var everySteps: Int?
+    /// Epochs between two evaluations.
+    package var everyEpochs: Int?
+    /// Use only the first rows of the eval file.
+    package var limit: Int?
+
+    /// The defaults.
+    package init() {}
+}
+
+/// Low-rank adapters beside frozen linears.
+package struct AdapterSettings: Sendable, Hashable {
+    /// Rank of the two factors.
+    package var rank = 16
+    /// The product is scaled by alpha / rank (alpha / sqrt(rank) with `rslora`).
+    package var alpha = 32.0
+    /// Dropout on the adapter's input.
+    package var dropout = 0.0
+    /// Which linears of every block get one.
+    package var targets = AdapterTarget.allCases
+    /// Rank-stabilised scaling.
+    package var rslora = false
+    /// Also publish the model with the adapter merged in.
+    package var merge = false
+    /// An adapter to start from.
+    package var start: InputReference?
+
+    /// The defaults.
+    package init() {}
+}
+
+/// A linear of a transformer block, by its name in Hugging Face checkpoints.
+package enum AdapterTarget: String, Sendable, Hashable, CaseIterable {
+    case query = "q_proj"
+    case key = "k_proj"
+    case value = "v_proj"
+    case output = "o_proj"
+    case gate = "gate_proj"
+    case up = "up_proj"
+    case down = "down_proj"
+}
