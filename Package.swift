@@ -39,7 +39,7 @@ let native: [Target] = [
         name: "CKernels", path: "Sources/Native/CKernels",
         cSettings: [
             .define("HONE_DOUBLE", .when(traits: ["DoublePrecision"])),
-            .unsafeFlags(["-O3", "-ffp-contract=fast"]),
+            .unsafeFlags(["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]),
         ]),
     .target(name: "CLinux", path: "Sources/Native/CLinux"),
     .systemLibrary(

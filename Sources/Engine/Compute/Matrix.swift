@@ -1,0 +1,78 @@
+/// A row-major window onto memory that an arena, a parameter store or a mapped file owns.
+///
+/// A window is trivial: copying it copies no numbers. Its lifetime is the owner's. Concurrent use is safe as long
+/// as threads write disjoint elements, which every operation of this module keeps to.
+package struct Matrix: BitwiseCopyable, @unchecked Sendable {
+    /// The element at row 0, column 0.
+    package let base: UnsafeMutablePointer<Real>
+    package let rows: Int
+    package let columns: Int
+    /// Elements from one row to the next.
+    package let stride: Int
+
+    /// A window of `rows` × `columns` elements; `stride` is `columns` when left out.
+    package init(base: UnsafeMutablePointer<Real>, rows: Int, columns: Int, stride: Int? = nil) {
+        self.base = base
+        self.rows = rows
+        self.columns = columns
+        self.stride = stride ?? columns
+    }
+
+    /// One element.
+    package subscript(row: Int, column: Int) -> Real {
+        get { base[row * stride + column] }
+        nonmutating set { base[row * stride + column] = newValue }
+    }
+
+    /// The window of some of the rows.
+    package func rows(_ range: Range<Int>) -> Matrix {
+        Matrix(base: base + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride)
+    }
+
+    /// The window of some of the columns: one attention head is such a window.
+    package func columns(_ range: Range<Int>) -> Matrix {
+        Matrix(base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride)
+    }
+
+    /// The same elements with another shape. Requires a contiguous window and an equal number of elements.
+    package func reshaped(_ rows: Int, _ columns: Int) -> Matrix {
+        precondition(isContiguous && rows * columns == count, "reshape needs a contiguous window of equal size")
+        return Matrix(base: base, rows: rows, columns: columns)
+    }
+
+    /// Whether rows lie end to end.
+    package var isContiguous: Bool { stride == columns || rows <= 1 }
+
+    /// Number of elements.
+    package var count: Int { rows * columns }
+
+    /// The matrix as it is, as an operand of `multiply`.
+    package var n: Operand { Operand(matrix: self, isTransposed: false) }
+
+    /// The transposed matrix as an operand of `multiply`; nothing is copied.
+    package var t: Operand { Operand(matrix: self, isTransposed: true) }
+
+    /// Writes `value` to every element.
+    package func fill(_ value: Real) {
+        if isContiguous { return base.update(repeating: value, count: count) }
+        for row in 0..<rows { (base + row * stride).update(repeating: value, count: columns) }
+    }
+
+    /// Copies the elements of a window of the same shape.
+    package func copy(from other: Matrix) {
+        precondition(rows == other.rows && columns == other.columns, "copy needs equal shapes")
+        if isContiguous && other.isContiguous { return base.update(from: other.base, count: count) }
+        for row in 0..<rows { (base + row * stride).update(from: other.base + row * other.stride, count: columns) }
+    }
+}
+
+/// A matrix or its transpose, as one side of a product.
+package struct Operand: BitwiseCopyable {
+    package let matrix: Matrix
+    package let isTransposed: Bool
+
+    /// Rows of the operand as it is used.
+    package var rows: Int { isTransposed ? matrix.columns : matrix.rows }
+    /// Columns of the operand as it is used.
+    package var columns: Int { isTransposed ? matrix.rows : matrix.columns }
+}

@@ -1,0 +1,81 @@
+internal import CKernels
+internal import COpenBLAS
+
+/// The fixed team of threads that runs every kernel of one worker process.
+///
+/// The caller is one of its threads, so a team is used from one thread at a time. Work is split statically, or
+/// dynamically where tasks write disjoint memory; results never depend on the split.
+package final class ThreadTeam: @unchecked Sendable {
+    /// Number of threads, the caller included.
+    package let threads: Int
+    private let handle: OpaquePointer
+
+    /// Starts `threads` − 1 threads. OpenBLAS is told to keep to the calling thread: the team splits the products.
+    package init(threads: Int) throws(ComputeError) {
+        openblas_set_num_threads(1)
+        guard threads > 0, let handle = hone_team_create(Int32(threads)) else { throw .noThreads(count: threads) }
+        self.handle = handle
+        self.threads = threads
+    }
+
+    deinit { hone_team_destroy(handle) }
+
+    /// Runs `body` once per thread, with the thread's number.
+    package func everyThread(_ body: (Int) -> Void) {
+        if threads == 1 { return body(0) }
+        withoutActuallyEscaping(body) { escapable in
+            var box = escapable
+            withUnsafeMutablePointer(to: &box) { pointer in
+                hone_team_run(
+                    handle,
+                    { context, thread in
+                        context.unsafelyUnwrapped.assumingMemoryBound(to: ((Int) -> Void).self).pointee(Int(thread))
+                    }, pointer)
+            }
+        }
+    }
+
+    /// Splits 0 ..< `count` into one contiguous part per thread, each a multiple of `grain` but the last, and runs
+    /// `body` on the parts that are not empty. Less than two grains run on the caller alone.
+    package func parallel(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
+        guard count > 0 else { return }
+        let grains = (count + grain - 1) / grain
+        if threads == 1 || grains < 2 { return body(0..<count) }
+        let team = threads
+        everyThread { thread in
+            let from = grains * thread / team * grain
+            let to = min(count, grains * (thread + 1) / team * grain)
+            if from < to { body(from..<to) }
+        }
+    }
+
+    /// Runs `body(task, thread)` for every task of 0 ..< `count`, each on whichever thread is free. For tasks of
+    /// unequal length that write disjoint memory.
+    package func tasks(_ count: Int, _ body: (_ task: Int, _ thread: Int) -> Void) {
+        if threads == 1 || count < 2 {
+            for task in 0..<count { body(task, 0) }
+            return
+        }
+        let counter = TaskCounter(handle: handle)
+        everyThread { thread in
+            while let task = counter.next(below: count) { body(task, thread) }
+        }
+    }
+
+    /// Name of the OpenBLAS kernels in use, such as "SkylakeX".
+    package static var multiplyKernelName: String { String(cString: openblas_get_corename()) }
+    /// Version and build options of OpenBLAS.
+    package static var multiplyLibraryName: String { String(cString: openblas_get_config()) }
+    /// Instruction-set level of the row kernels.
+    package static var rowKernelLevel: String { String(cString: hone_kernel_level()) }
+}
+
+/// Hands out task numbers to the threads of a team.
+private struct TaskCounter: @unchecked Sendable {
+    let handle: OpaquePointer
+
+    func next(below count: Int) -> Int? {
+        let task = Int(hone_team_next(handle))
+        return task < count ? task : nil
+    }
+}

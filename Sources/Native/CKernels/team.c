@@ -1,0 +1,115 @@
+// A fork-join team: threads are made once, wait by spinning for some tens of microseconds and then asleep.
+#define _GNU_SOURCE
+#include "CKernels.h"
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { SPINS = 4000 };
+
+struct hone_team {
+    int32_t threads;
+    _Atomic uint32_t generation, pending;
+    _Atomic int64_t next;
+    _Atomic int stop;
+    _Atomic int32_t sleepers;
+    hone_team_body body;
+    void *context;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    pthread_t *handles;
+};
+
+typedef struct { hone_team *team; int32_t index; } start;
+
+static inline void relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+// Waits until the generation differs from `seen`; the new one.
+static uint32_t await(hone_team *team, uint32_t seen) {
+    for (int i = 0; i < SPINS; i++) {
+        uint32_t now = atomic_load_explicit(&team->generation, memory_order_acquire);
+        if (now != seen) return now;
+        relax();
+    }
+    pthread_mutex_lock(&team->mutex);
+    atomic_fetch_add(&team->sleepers, 1);
+    uint32_t now;
+    while ((now = atomic_load(&team->generation)) == seen) pthread_cond_wait(&team->wake, &team->mutex);
+    atomic_fetch_sub(&team->sleepers, 1);
+    pthread_mutex_unlock(&team->mutex);
+    return now;
+}
+
+static void *work(void *argument) {
+    start s = *(start *)argument;
+    free(argument);
+    uint32_t seen = 0;
+    for (;;) {
+        seen = await(s.team, seen);
+        if (atomic_load(&s.team->stop)) return 0;
+        s.team->body(s.team->context, s.index);
+        atomic_fetch_sub_explicit(&s.team->pending, 1, memory_order_release);
+    }
+}
+
+static void announce(hone_team *team) {
+    atomic_fetch_add(&team->generation, 1);
+    if (atomic_load(&team->sleepers) > 0) {
+        pthread_mutex_lock(&team->mutex);
+        pthread_cond_broadcast(&team->wake);
+        pthread_mutex_unlock(&team->mutex);
+    }
+}
+
+hone_team *hone_team_create(int32_t threads) {
+    hone_team *team = calloc(1, sizeof(hone_team));
+    if (!team) return 0;
+    team->threads = 1;
+    team->handles = calloc((size_t)threads, sizeof(pthread_t));
+    pthread_mutex_init(&team->mutex, 0);
+    pthread_cond_init(&team->wake, 0);
+    for (int32_t i = 1; i < threads; i++) {
+        start *s = malloc(sizeof(start));
+        if (s) *s = (start){team, i};
+        if (!s || pthread_create(&team->handles[i], 0, work, s) != 0) {
+            free(s);
+            hone_team_destroy(team);
+            return 0;
+        }
+        team->threads = i + 1;
+    }
+    return team;
+}
+
+void hone_team_destroy(hone_team *team) {
+    atomic_store(&team->stop, 1);
+    announce(team);
+    for (int32_t i = 1; i < team->threads; i++) pthread_join(team->handles[i], 0);
+    pthread_mutex_destroy(&team->mutex);
+    pthread_cond_destroy(&team->wake);
+    free(team->handles);
+    free(team);
+}
+
+void hone_team_run(hone_team *team, hone_team_body body, void *context) {
+    team->body = body;
+    team->context = context;
+    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    if (team->threads > 1) {
+        atomic_store(&team->pending, (uint32_t)(team->threads - 1));
+        announce(team);
+    }
+    body(context, 0);
+    // A thread that lost its core can take long: give ours away rather than spin for ever.
+    for (int spins = 0; atomic_load_explicit(&team->pending, memory_order_acquire) > 0; spins++) {
+        if (spins < SPINS) relax();
+        else sched_yield();
+    }
+}
+
+int64_t hone_team_next(hone_team *team) { return atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed); }
