@@ -66,24 +66,3 @@ package struct CheckpointSettings: Sendable, Hashable {
         return ["loss", "perplexity", "nll"].contains { keepBest.hasSuffix($0) }
     }
 }
-
-/// A span of time. Durations in files and messages are whole milliseconds.
-package struct Milliseconds: Sendable, Hashable, Comparable, Codable {
-    /// The length.
-    package var value: Int64
-
-    /// `value` milliseconds.
-    package init(_ value: Int64) { self.value = value }
-
-    /// Whole seconds.
-    package init(seconds: Int64) { value = seconds * 1000 }
-
-    /// Seconds, for clocks that count in them.
-    package var seconds: Double { Double(value) / 1000 }
-
-    package static func < (left: Self, right: Self) -> Bool { left.value < right.value }
-
-    package init(from decoder: any Decoder) throws { value = try Int64(from: decoder) }
-
-    package func encode(to encoder: any Encoder) throws { try value.encode(to: encoder) }
-}
