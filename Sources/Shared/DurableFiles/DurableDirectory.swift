@@ -46,7 +46,9 @@ package struct DurableDirectory: ~Copyable {
     /// Throws with `EEXIST` when the final name is taken. The owner may call `discard()` after any error.
     package func publish() throws {
         try syncDirectory(temporaryPath)
-        guard hone_rename_noreplace(AT_FDCWD, temporaryPath, AT_FDCWD, finalPath) == 0 else { throw FileError.last("rename", temporaryPath) }
+        guard hone_rename_noreplace(AT_FDCWD, temporaryPath, AT_FDCWD, finalPath) == 0 else {
+            throw FileError(path: finalPath, operation: "rename", code: hone_errno())
+        }
         try syncDirectory(parentDirectory(finalPath))
     }
 
