@@ -1,6 +1,7 @@
-@testable import DurableFiles
 import Glibc
 import Testing
+
+@testable import DurableFiles
 
 /// A directory of its own for one test, removed afterwards.
 final class Scratch {

@@ -18,16 +18,21 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
         .init(name: "deep nesting", header: "{\"a\":" + String(repeating: "[", count: 100_000), reason: "deeper than"),
         .init(
             name: "same name twice",
-            header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+            header:
+                #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
             reason: "twice"),
-        .init(name: "same key twice", header: #"{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, reason: "twice"),
+        .init(
+            name: "same key twice", header: #"{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+            reason: "twice"),
         .init(
             name: "overlap",
-            header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            header:
+                #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
             reason: "no overlap"),
         .init(
             name: "two tensors in one place",
-            header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+            header:
+                #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
             reason: "no overlap"),
         .init(
             name: "hole", header: #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, reason: "no hole"),
@@ -130,7 +135,8 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: [
-        (Array("PK\u{3}\u{4}xxxxxxxx".utf8), "pickle"), ([0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20], "pickle"),
+        (Array("PK\u{3}\u{4}xxxxxxxx".utf8), "pickle"),
+        ([0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20], "pickle"),
         (Array("GGUFxxxxxxxx".utf8), "GGUF"), ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0], "HDF5"),
         (Array("version https://git-lfs".utf8), "Git LFS"),
     ])

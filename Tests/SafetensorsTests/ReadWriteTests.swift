@@ -37,7 +37,9 @@ import Testing
 
     @Test func sameTensorsSameBytes() throws {
         let scratch = try Scratch()
-        let tensors = [TensorToWrite(name: "b", shape: [1], floats: [1]), TensorToWrite(name: "a", shape: [1], floats: [2])]
+        let tensors = [
+            TensorToWrite(name: "b", shape: [1], floats: [1]), TensorToWrite(name: "a", shape: [1], floats: [2]),
+        ]
         let first = try write(tensors, to: scratch.path + "/1")
         let second = try write(tensors.reversed(), to: scratch.path + "/2")
         let given = try write(tensors, order: .given, to: scratch.path + "/3")
@@ -47,8 +49,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (DataType.float16, [0x00, 0x3C] as [UInt8], 1.0), (.float16, [0x01, 0x00], 0x1p-24), (.float16, [0xFF, 0x7B], 65504),
-        (.float16, [0x00, 0xFC], -.infinity), (.float16, [0x00, 0x84], -0x1p-14), (.float16, [0xFF, 0x03], 1023 * 0x1p-24),
+        (DataType.float16, [0x00, 0x3C] as [UInt8], 1.0), (.float16, [0x01, 0x00], 0x1p-24),
+        (.float16, [0xFF, 0x7B], 65504),
+        (.float16, [0x00, 0xFC], -.infinity), (.float16, [0x00, 0x84], -0x1p-14),
+        (.float16, [0xFF, 0x03], 1023 * 0x1p-24),
         (.bfloat16, [0x80, 0x3F], 1), (.bfloat16, [0x49, 0xC0], -3.140625), (.bool, [1], 1),
         (.int8, [0xFE], -2), (.uint8, [0xFE], 254), (.int16, [0, 0x80], -32768), (.uint16, [0xFF, 0xFF], 65535),
         (.int64, [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], -1), (.float64, [0, 0, 0, 0, 0, 0, 0xF0, 0x3F], 1),
@@ -76,7 +80,8 @@ import Testing
 
     @Test func misalignedTensorIsReadByCopy() throws {
         let scratch = try Scratch()
-        let header = #"{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"y":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}}"#
+        let header =
+            #"{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"y":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}}"#
         let padded = header + String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
         let file = try SafetensorsFile(try scratch.file(padded, data: [9, 0, 0, 128, 63]))
         let tensor = try #require(file.tensor("y"))

@@ -14,7 +14,9 @@ final class Scratch {
     deinit { try? removeTree(path) }
 
     /// A file that is a length prefix, a header and data, whatever they hold.
-    func file(_ header: String, data: [UInt8] = [], length: UInt64? = nil, name: String = "t.safetensors") throws -> String {
+    func file(_ header: String, data: [UInt8] = [], length: UInt64? = nil, name: String = "t.safetensors") throws
+        -> String
+    {
         let length = length ?? UInt64(header.utf8.count)
         let bytes = withUnsafeBytes(of: length.littleEndian) { Array($0) } + Array(header.utf8) + data
         try durableWrite(bytes, to: path + "/" + name)

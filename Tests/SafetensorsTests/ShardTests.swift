@@ -48,7 +48,8 @@ import Testing
 
     @Test func tensorInTwoShardsIsRefused() throws {
         let scratch = try folder(#"{"weight_map":{"a":"s1.safetensors","b":"s2.safetensors"}}"#)
-        let both = #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#
+        let both =
+            #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#
         _ = try scratch.file(both, data: [UInt8](repeating: 0, count: 8), name: "s2.safetensors")
         let error = #expect(throws: SafetensorsError.self) { try WeightFiles(folder: scratch.path) }
         #expect(error?.tensor == "a")
@@ -57,7 +58,8 @@ import Testing
 
     @Test func tensorTheIndexDoesNotNameIsRefused() throws {
         let scratch = try folder(#"{"weight_map":{"a":"s1.safetensors","b":"s2.safetensors"}}"#)
-        let more = #"{"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"z":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#
+        let more =
+            #"{"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"z":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#
         _ = try scratch.file(more, data: [UInt8](repeating: 0, count: 8), name: "s2.safetensors")
         let error = #expect(throws: SafetensorsError.self) { try WeightFiles(folder: scratch.path) }
         #expect(error?.tensor == "z")

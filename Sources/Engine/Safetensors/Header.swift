@@ -28,7 +28,8 @@ struct Header {
         do {
             json = try StrictJSON(text)
         } catch {
-            throw SafetensorsError(file: file, found: "a header that is not strict JSON (\(error))", expected: "a JSON object")
+            throw SafetensorsError(
+                file: file, found: "a header that is not strict JSON (\(error))", expected: "a JSON object")
         }
         guard case .object(let members) = json else {
             throw SafetensorsError(file: file, found: "a header that is no JSON object", expected: "a JSON object")
@@ -42,7 +43,9 @@ struct Header {
                 tensors.append(try Self.tensor(name, value, file: file))
             }
         }
-        tensors.sort { ($0.bytes.lowerBound, $0.bytes.upperBound, $0.name) < ($1.bytes.lowerBound, $1.bytes.upperBound, $1.name) }
+        tensors.sort {
+            ($0.bytes.lowerBound, $0.bytes.upperBound, $0.name) < ($1.bytes.lowerBound, $1.bytes.upperBound, $1.name)
+        }
         try Self.checkPlaces(of: tensors, dataSize: dataSize, file: file)
         self.tensors = tensors
         self.metadata = metadata

@@ -60,17 +60,19 @@ package enum SafetensorsWriter {
         _ tensors: [TensorToWrite], order: TensorOrder = .sorted, metadata: [String: String] = ["format": "pt"],
         to file: inout HashingFile
     ) throws {
-        let ordered = switch order {
-        case .given: tensors
-        case .sorted: tensors.sorted { (-$0.dataType.byteWidth, $0.name) < (-$1.dataType.byteWidth, $1.name) }
-        }
+        let ordered =
+            switch order {
+            case .given: tensors
+            case .sorted: tensors.sorted { (-$0.dataType.byteWidth, $0.name) < (-$1.dataType.byteWidth, $1.name) }
+            }
         let header = header(ordered, metadata)
         try file.write(withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) })
         try file.write(header)
         for tensor in ordered {
             let start = file.byteCount
             try tensor.body(&file)
-            precondition(file.byteCount - start == tensor.byteCount, "tensor \(tensor.name) wrote another size than it said")
+            precondition(
+                file.byteCount - start == tensor.byteCount, "tensor \(tensor.name) wrote another size than it said")
         }
     }
 

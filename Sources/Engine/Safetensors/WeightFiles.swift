@@ -41,7 +41,8 @@ package final class WeightFiles: Sendable {
         path = folder
         files = try shardNames.map { try Self.openShard($0, folder: folder, index: index) }
         let shardPlaces = Dictionary(uniqueKeysWithValues: shardNames.enumerated().map { ($1, $0) })
-        places = Dictionary(uniqueKeysWithValues: map.compactMap { entry in shardPlaces[entry.shard].map { (entry.name, $0) } })
+        places = Dictionary(
+            uniqueKeysWithValues: map.compactMap { entry in shardPlaces[entry.shard].map { (entry.name, $0) } })
         names = map.map(\.name).sorted()
         try checkShards(against: index)
     }
@@ -64,7 +65,8 @@ package final class WeightFiles: Sendable {
         do {
             json = try readFile(index, limit: Header.sizeLimit).withUnsafeBytes { try StrictJSON($0) }
         } catch let error as StrictJSON.SyntaxError {
-            throw SafetensorsError(file: index, found: "no strict JSON (\(error))", expected: "an object with weight_map")
+            throw SafetensorsError(
+                file: index, found: "no strict JSON (\(error))", expected: "an object with weight_map")
         }
         guard case .object(let members)? = json["weight_map"], !members.isEmpty else {
             throw SafetensorsError(file: index, found: "no weight_map", expected: "weight_map: tensor to file name")
@@ -88,7 +90,8 @@ package final class WeightFiles: Sendable {
             return try SafetensorsFile(folder + "/" + name)
         } catch let error as FileError where error.isMissing {
             throw SafetensorsError(
-                file: folder + "/" + name, found: "no such file", expected: "the shard that \(lastComponent(index)) names",
+                file: folder + "/" + name, found: "no such file",
+                expected: "the shard that \(lastComponent(index)) names",
                 advice: "the checkpoint is incomplete; copy the missing file")
         }
     }
@@ -98,7 +101,9 @@ package final class WeightFiles: Sendable {
         for name in names { _ = try tensorInShard(name, index: index) }
         for (place, file) in files.enumerated() {
             for tensor in file.tensors where places[tensor.name] != place {
-                let found = places[tensor.name].map { "it also in \(lastComponent(files[$0].path))" } ?? "it unnamed in the index"
+                let found =
+                    places[tensor.name].map { "it also in \(lastComponent(files[$0].path))" }
+                    ?? "it unnamed in the index"
                 throw SafetensorsError(
                     file: file.path, tensor: tensor.name, found: found,
                     expected: "every tensor in exactly the file that \(lastComponent(index)) says")
