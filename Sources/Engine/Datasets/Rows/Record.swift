@@ -1,0 +1,75 @@
+/// One row before its meaning is known: named fields.
+struct Record {
+    private let fields: [String: JSONValue]
+
+    /// A row that is one JSON object.
+    init(jsonObject bytes: ArraySlice<UInt8>) throws(RowProblem) {
+        let value = try JSONValue.parse(bytes)
+        guard case .object(let fields) = value else {
+            throw RowProblem(found: value.kind, expected: "one JSON object with named fields")
+        }
+        self.fields = fields
+    }
+
+    /// A row of separated values under the names of a header.
+    init(header: [String], fields: [String]) throws(RowProblem) {
+        guard header.count == fields.count else {
+            throw RowProblem(found: "\(fields.count) fields", expected: "\(header.count), as in the header line")
+        }
+        self.fields = Dictionary(zip(header, fields.map { JSONValue.string($0) }), uniquingKeysWith: { $1 })
+    }
+
+    /// A row that is nothing but text.
+    init(text: String, column: String) {
+        fields = [column: .string(text)]
+    }
+
+    /// Whether the row has the field, and not as null.
+    func has(_ field: String) -> Bool { fields[field, default: .null] != .null }
+
+    /// The text of a field.
+    func text(_ field: String) throws(RowProblem) -> String {
+        guard case .string(let text) = try value(field, expected: "a string") else {
+            throw wrongKind(field, expected: "a string")
+        }
+        return text
+    }
+
+    /// A field that is text or a list of messages.
+    func content(_ field: String) throws(RowProblem) -> RowContent {
+        let expected = "a string or a list of messages"
+        switch try value(field, expected: expected) {
+        case .string(let text): return .text(text)
+        case .array(let elements): return .messages(try messages(elements, field))
+        default: throw wrongKind(field, expected: expected)
+        }
+    }
+
+    private func messages(_ elements: [JSONValue], _ field: String) throws(RowProblem) -> [ChatMessage] {
+        var messages: [ChatMessage] = []
+        for (index, element) in elements.enumerated() {
+            guard case .object(let parts) = element, case .string(let role) = parts["role"],
+                case .string(let text) = parts["content"]
+            else {
+                throw RowProblem(
+                    field: field, found: "message \(index + 1) that is not a role with its content",
+                    expected: "objects with the strings \"role\" and \"content\"")
+            }
+            messages.append(ChatMessage(role: role, content: text))
+        }
+        return messages
+    }
+
+    private func value(_ field: String, expected: String) throws(RowProblem) -> JSONValue {
+        guard let value = fields[field] else {
+            throw RowProblem(
+                field: field, found: "no such field among \(fields.keys.sorted().joined(separator: ", "))",
+                expected: expected)
+        }
+        return value
+    }
+
+    private func wrongKind(_ field: String, expected: String) -> RowProblem {
+        RowProblem(field: field, found: fields[field, default: .null].kind, expected: expected)
+    }
+}
