@@ -1,0 +1,33 @@
+import Foundation
+
+/// Real tokenizers and expected ids that are not part of the repository.
+///
+/// `HONE_SHARED` names their folder; it defaults to `shared` beside the package.
+enum SharedData {
+    static let directory: String = {
+        if let path = ProcessInfo.processInfo.environment["HONE_SHARED"] { return path }
+        let package = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        return package.deletingLastPathComponent().appendingPathComponent("shared").path
+    }()
+
+    static let conformanceFile = directory + "/data/tokenizer_conformance.jsonl"
+
+    static var isPresent: Bool { FileManager.default.fileExists(atPath: conformanceFile) }
+
+    /// The folder of a tokenizer the conformance file names.
+    static func tokenizerDirectory(_ name: String) -> String {
+        let candidates = ["\(directory)/tokenizers/\(name)", "\(directory)/models/\(name)"]
+        return candidates.first { FileManager.default.fileExists(atPath: $0) } ?? candidates[0]
+    }
+
+    /// The rows of a JSON Lines file.
+    static func rows(_ path: String) throws -> [[String: Any]] {
+        let text = try Data(contentsOf: URL(fileURLWithPath: path))
+        return try text.split(separator: UInt8(ascii: "\n")).map { line in
+            try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any] ?? [:]
+        }
+    }
+
+    static func ids(_ value: Any?) -> [Int32] { (value as? [Int])?.map(Int32.init) ?? [] }
+}
