@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -115,6 +116,13 @@ static inline int hone_lstatat(int directory, const char *name, hone_file_status
 static inline bool hone_is_regular(uint32_t mode) { return S_ISREG(mode); }
 static inline bool hone_is_directory(uint32_t mode) { return S_ISDIR(mode); }
 static inline bool hone_is_link(uint32_t mode) { return S_ISLNK(mode); }
+
+/// Makes the calling thread open files with the rights of `user`; true if it now does. For root only.
+static inline bool hone_set_filesystem_user(unsigned user) {
+    setfsuid(user);
+    // It reports the previous user, also on failure: asking once more tells.
+    return (unsigned)setfsuid(user) == user;
+}
 
 /// File systems on which neither flock nor SQLite's locks can be trusted.
 #define HONE_MAGIC_NFS 0x6969

@@ -1,0 +1,89 @@
+import DurableFiles
+
+/// Where everything of one daemon lies.
+package struct Root: Sendable, Hashable {
+    /// People drop job files here.
+    package let spool: String
+    /// One directory per job.
+    package let runs: String
+    /// The database, its lock and its backups.
+    package let database: String
+    /// Sockets and other things that vanish with the daemon.
+    package let runtime: String
+    /// For a collector of metrics.
+    package let metrics: String
+    /// The roots of inputs that are always there; the configuration may add others.
+    package let models: String
+    /// As `models`, for rows.
+    package let datasets: String
+    /// Configuration files: the first, then those of the directory in order of name.
+    package let configurationFile: String
+    /// Directory with further configuration files.
+    package let configurationDirectory: String
+    /// Everything lies under one directory that belongs to the user who started the daemon.
+    package let isPrivate: Bool
+
+    /// Everything under one directory, for the foreground and for tests.
+    package static func under(_ directory: String) -> Root {
+        Root(
+            spool: "\(directory)/jobs", runs: "\(directory)/runs", database: "\(directory)/db",
+            runtime: "\(directory)/run", metrics: "\(directory)/metrics", models: "\(directory)/models",
+            datasets: "\(directory)/datasets", configurationFile: "\(directory)/hone.yaml",
+            configurationDirectory: "\(directory)/conf.d", isPrivate: true)
+    }
+
+    /// The places of the installed service.
+    package static let system = Root(
+        spool: "/var/spool/hone/jobs", runs: "/var/lib/hone/runs", database: "/var/lib/hone/db", runtime: "/run/hone",
+        metrics: "/var/lib/hone/metrics", models: "/var/lib/hone/models", datasets: "/var/lib/hone/datasets",
+        configurationFile: "/etc/hone/hone.yaml", configurationDirectory: "/etc/hone/conf.d", isPrivate: false)
+
+    /// The queue.
+    package var databaseFile: String { "\(database)/queue.db" }
+    /// Held while a daemon works on this root.
+    package var lockFile: String { "\(database)/daemon.lock" }
+
+    /// The directory of one job.
+    package func run(_ id: Int64, _ name: String) -> RunDirectory { RunDirectory("\(runs)/\(id)-\(name)") }
+
+    /// Makes what is missing. Existing directories keep their modes, which an installation may have chosen with care.
+    package func prepare() throws {
+        try makeDirectory(database, mode: 0o700)
+        let open: UInt32 = isPrivate ? 0o700 : 0o750
+        for path in [spool, runs, runtime, metrics, models, datasets] { try makeDirectory(path, mode: open) }
+    }
+}
+
+/// The directory of one job: what its owner looks at.
+package struct RunDirectory: Sendable, Hashable {
+    /// Absolute or relative to where the daemon was started.
+    package let path: String
+
+    /// The directory at `path`, which need not be there yet.
+    package init(_ path: String) { self.path = path }
+
+    /// The resolved specification; never changes.
+    package var spec: String { "\(path)/spec.json" }
+    /// What the job does now, for people and programs without the database.
+    package var status: String { "\(path)/status.json" }
+    /// One line per logged step.
+    package var metrics: String { "\(path)/metrics.jsonl" }
+    /// The commit point of success and failure.
+    package var result: String { "\(path)/result.json" }
+    /// The fence: held by the worker.
+    package var lock: String { "\(path)/run.lock" }
+    /// Saved states.
+    package var checkpoints: String { "\(path)/checkpoints" }
+    /// What the job was run for.
+    package var artifacts: String { "\(path)/artifacts" }
+    /// Where the workers' standard errors go.
+    package var logs: String { "\(path)/log" }
+    /// Scratch space of the worker.
+    package var temporary: String { "\(path)/tmp" }
+
+    /// Standard error of one attempt.
+    package func log(attempt: Int64) -> String {
+        let digits = String(attempt)
+        return "\(logs)/attempt-\(String(repeating: "0", count: max(0, 3 - digits.count)))\(digits).log"
+    }
+}

@@ -1,0 +1,128 @@
+import CLinux
+import DurableFiles
+import Glibc
+
+/// The drop directory and its two shelves, held open: every step works on these directories, not on what their paths
+/// may name later.
+package final class DropDirectory: Sendable {
+    /// Largest file that is read, bytes.
+    package static let sizeLimit = 256 * 1024
+    /// Most names looked at in one scan.
+    static let scanLimit = 10_000
+
+    /// Path of the drop directory, for messages.
+    package let path: String
+    let descriptor: Int32
+    let accepted: Shelf
+    let rejected: Shelf
+
+    /// Opens the directory; makes `accepted/` and `rejected/` if missing and refuses them if they are not our own.
+    package init(_ path: String) throws {
+        self.path = path
+        descriptor = try Self.openDirectory(AT_FDCWD, path, at: path)
+        do {
+            accepted = try Shelf(in: descriptor, "accepted", of: path)
+            rejected = try Shelf(in: descriptor, "rejected", of: path)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Whether the path still names this directory.
+    package var isCurrent: Bool {
+        guard let here = try? identity(of: descriptor), let there = Self.identity(in: AT_FDCWD, DropName(path)) else {
+            return false
+        }
+        return here.isSameFile(as: there)
+    }
+
+    /// All names with what they are now, oldest first by (modification time, name).
+    package func scan() throws -> [(name: DropName, identity: FileIdentity)] {
+        let listing = try Self.openDirectory(descriptor, ".", at: path)
+        guard let stream = fdopendir(listing) else {
+            close(listing)
+            throw FileError.last("opendir", path)
+        }
+        defer { closedir(stream) }
+        var found: [(name: DropName, identity: FileIdentity)] = []
+        while found.count < Self.scanLimit, let entry = readdir(stream) {
+            let name = DropName(
+                bytes: withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) })
+            guard !name.isHidden, let identity = identity(of: name) else { continue }
+            found.append((name, identity))
+        }
+        return found.sorted {
+            ($0.identity.modifiedNanoseconds, $0.name) < ($1.identity.modifiedNanoseconds, $1.name)
+        }
+    }
+
+    /// What lies at `name` now, without following a link.
+    package func identity(of name: DropName) -> FileIdentity? { Self.identity(in: descriptor, name) }
+
+    /// Reads the file at `name` if it is one, is ours to read, and holds still.
+    package func examine(_ name: DropName) -> Examination {
+        guard let seen = identity(of: name), !seen.isDirectory else { return .gone }
+        func refused(_ reason: String) -> Examination {
+            .unacceptable(DroppedFile(name: name, identity: seen, sha256: SHA256.hex(of: []), bytes: []), reason: reason)
+        }
+        guard seen.isRegular else { return refused("expected a file, found \(seen.kind)") }
+        guard seen.size <= Self.sizeLimit else {
+            return refused("\(seen.size) bytes, expected at most \(Self.sizeLimit)")
+        }
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY
+        let file = name.withCString { hone_openat(descriptor, $0, flags, 0) }
+        guard file >= 0 else {
+            switch hone_errno() {
+            case ENOENT: return .gone
+            case EACCES, EPERM: return .unsettled(reason: "not readable; chmod g+r \(name.display)")
+            case let code: return .unsettled(reason: "open: \(String(cString: strerror(code)))")
+            }
+        }
+        defer { close(file) }
+        return read(file, name, expecting: seen)
+    }
+
+    private func read(_ file: Int32, _ name: DropName, expecting seen: FileIdentity) -> Examination {
+        guard let before = try? identity(of: file), before == seen else {
+            return .unsettled(reason: "the file kept changing while it was read")
+        }
+        guard before.links == 1 else {
+            return .unsettled(reason: "the file has \(before.links) names, expected 1; drop a copy instead of a link")
+        }
+        var bytes = [UInt8](repeating: 0, count: Self.sizeLimit + 1)
+        var count = 0
+        while count < bytes.count {
+            let got = bytes.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress.map { $0 + count }, $0.count - count) }
+            if got < 0 && errno == EINTR { continue }
+            guard got >= 0 else { return .unsettled(reason: "read: \(String(cString: strerror(errno)))") }
+            if got == 0 { break }
+            count += got
+        }
+        guard let after = try? identity(of: file), after == before, count == before.size else {
+            return .unsettled(reason: "the file kept changing while it was read")
+        }
+        bytes.removeSubrange(count...)
+        return .read(DroppedFile(name: name, identity: before, sha256: SHA256.hex(of: bytes), bytes: bytes))
+    }
+
+    private func identity(of file: Int32) throws -> FileIdentity {
+        var status = hone_file_status()
+        guard hone_fstat(file, &status) == 0 else { throw FileError.last("fstat", path) }
+        return FileIdentity(status)
+    }
+
+    static func identity(in directory: Int32, _ name: DropName) -> FileIdentity? {
+        var status = hone_file_status()
+        guard name.withCString({ hone_lstatat(directory, $0, &status) }) == 0 else { return nil }
+        return FileIdentity(status)
+    }
+
+    static func openDirectory(_ directory: Int32, _ name: String, at path: String) throws -> Int32 {
+        let opened = hone_openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
+        guard opened >= 0 else { throw FileError.last("open", path) }
+        return opened
+    }
+}

@@ -1,0 +1,84 @@
+import CLinux
+import DurableFiles
+import Glibc
+
+/// `accepted/` or `rejected/`: where a drop goes once it has been dealt with. Both lie inside the drop directory, so
+/// that every move is one rename within one mount.
+package final class Shelf: Sendable {
+    /// Path, for messages.
+    package let path: String
+    let descriptor: Int32
+
+    init(in directory: Int32, _ name: String, of parent: String) throws {
+        path = "\(parent)/\(name)"
+        if mkdirat(directory, name, 0o770) != 0 && errno != EEXIST { throw FileError.last("mkdir", path) }
+        descriptor = try DropDirectory.openDirectory(directory, name, at: path)
+        var status = hone_file_status()
+        guard hone_fstat(descriptor, &status) == 0, status.owner == geteuid() else {
+            close(descriptor)
+            throw FileError(
+                path: path, operation: "check", code: 0,
+                detail: "belongs to another user; remove it and let the daemon make its own")
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Moves the file that `identity` describes from `directory` to this shelf as `name`, or with `alternative` in front
+    /// when that name is taken. Forces both directories to the disk.
+    ///
+    /// Returns the name it got; nil when that file is not there any more. Something else that took its name in the
+    /// meantime is left alone, or put back if it was quicker than the check.
+    func take(
+        _ source: DropName, _ identity: FileIdentity, from directory: DropDirectory, as name: String, alternative: String
+    ) throws -> String? {
+        guard let present = directory.identity(of: source), present.isSameFile(as: identity) else { return nil }
+        var target = name
+        while rename(source, in: directory, to: target) != 0 {
+            switch hone_errno() {
+            case ENOENT: return nil
+            case EEXIST where target == name: target = "\(alternative)-\(name)"
+            case EEXIST: target = "\(target)-\(identity.inode)"
+            default: throw FileError.last("rename", "\(directory.path)/\(source.display)")
+            }
+        }
+        if let moved = DropDirectory.identity(in: descriptor, DropName(target)), !moved.isSameFile(as: identity) {
+            _ = source.withCString { hone_rename_noreplace(descriptor, target, directory.descriptor, $0) }
+            return nil
+        }
+        try sync()
+        guard fsync(directory.descriptor) == 0 else { throw FileError.last("fsync", directory.path) }
+        return target
+    }
+
+    /// Writes a small file beside the drops, complete or not at all.
+    func write(_ text: String, as name: String) throws {
+        let temporary = ".\(name).tmp"
+        let file = hone_openat(descriptor, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o640)
+        guard file >= 0 else { throw FileError.last("open", "\(path)/\(temporary)") }
+        defer { close(file) }
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { throw FileError.last("write", "\(path)/\(temporary)") }
+            rest = rest.dropFirst(written)
+        }
+        guard fsync(file) == 0 else { throw FileError.last("fsync", "\(path)/\(temporary)") }
+        guard renameat(descriptor, temporary, descriptor, name) == 0 else {
+            throw FileError.last("rename", "\(path)/\(temporary)")
+        }
+        try sync()
+    }
+
+    /// Whether a file of this name lies here.
+    func holds(_ name: String) -> Bool { DropDirectory.identity(in: descriptor, DropName(name)) != nil }
+
+    private func rename(_ source: DropName, in directory: DropDirectory, to target: String) -> Int32 {
+        source.withCString { hone_rename_noreplace(directory.descriptor, $0, descriptor, target) }
+    }
+
+    private func sync() throws {
+        guard fsync(descriptor) == 0 else { throw FileError.last("fsync", path) }
+    }
+}

@@ -1,0 +1,148 @@
+import DurableFiles
+package import Logging
+
+/// Decides when a file in the drop directory may be looked at. Events of the kernel are hints that save waiting; the
+/// scan is the truth, and everything here works without a single event.
+package struct SpoolWatcher {
+    /// How long to wait for what.
+    package struct Settings: Sendable {
+        /// A file counts as written once nothing about it changed for this long.
+        package var quiet = Duration.seconds(1)
+        /// Time between two scans while hints arrive.
+        package var scanInterval = Duration.seconds(30)
+        /// Time between two scans without hints.
+        package var blindScanInterval = Duration.seconds(1)
+        /// Off in tests, and where a file system gives no events.
+        package var usesInotify = true
+
+        /// The times of the design.
+        package init() {}
+    }
+
+    /// A file that is due to be looked at.
+    package struct Arrival: Sendable, Hashable {
+        /// Its name in the drop directory.
+        package let name: DropName
+        /// How long nothing about it has changed.
+        package let age: Duration
+        /// It came by a rename, so it is complete: no need to wait for a writer.
+        package let isComplete: Bool
+    }
+
+    private struct Entry {
+        var identity: FileIdentity
+        var quietSince: Duration
+        var notBefore: Duration
+        var cameByRename: Bool
+    }
+
+    /// The directory as it is open now; another one after it was replaced underneath.
+    package private(set) var directory: DropDirectory
+    private let settings: Settings
+    private let wake: @Sendable () -> Void
+    private let logger: Logger
+    private var inotify: Inotify?
+    private var entries: [DropName: Entry] = [:]
+    private var reported: Set<DropName> = []
+    private var nextScan = Duration.zero
+
+    /// Opens the directory and watches it. `wake` is called, from any thread, when `poll` has something to do early.
+    package init(
+        _ path: String, settings: Settings = Settings(), logger: Logger, wake: @escaping @Sendable () -> Void
+    ) throws {
+        directory = try DropDirectory(path)
+        self.settings = settings
+        self.wake = wake
+        self.logger = logger
+        watch()
+    }
+
+    /// Whether some file is still waited for.
+    package var isWaiting: Bool { !entries.isEmpty }
+
+    /// When to call `poll` again if nothing wakes us before.
+    package var deadline: Duration {
+        entries.values.reduce(nextScan) { min($0, due($1)) }
+    }
+
+    /// Looks at hints, scans when it is time (or when `scanning`), and returns what is due, oldest first.
+    package mutating func poll(now: Duration, scanning: Bool = false) throws -> [Arrival] {
+        var mustScan = scanning || now >= nextScan
+        for hint in inotify?.drain() ?? [] {
+            switch hint {
+            case .arrived(let name): observe(name, now, cameByRename: true)
+            case .touched(let name): observe(name, now, cameByRename: false)
+            case .rescan: mustScan = true
+            }
+        }
+        if mustScan { try scan(now) }
+        return dueArrivals(now)
+    }
+
+    /// Says that a file was dealt with.
+    package mutating func forget(_ name: DropName) { entries[name] = nil }
+
+    /// Says that a file was not ready; it comes again after the quiet time.
+    package mutating func lookAgain(_ name: DropName, now: Duration) {
+        entries[name]?.notBefore = now + settings.quiet
+    }
+
+    private mutating func watch() {
+        inotify = nil
+        guard settings.usesInotify else { return }
+        do {
+            inotify = try Inotify(watching: directory, wake: wake)
+        } catch {
+            logger.warning("no events for \(directory.path), scanning instead: \(error)")
+        }
+    }
+
+    private mutating func scan(_ now: Duration) throws {
+        if !directory.isCurrent {
+            logger.warning("\(directory.path) was replaced; opening it anew")
+            directory = try DropDirectory(directory.path)
+            entries = [:]
+            watch()
+        }
+        let found = try directory.scan()
+        let present = Set(found.map(\.name))
+        entries = entries.filter { present.contains($0.key) }
+        reported.formIntersection(present)
+        for (name, identity) in found { observe(name, identity, now, cameByRename: false) }
+        nextScan = now + (inotify == nil ? settings.blindScanInterval : settings.scanInterval)
+    }
+
+    private mutating func observe(_ name: DropName, _ now: Duration, cameByRename: Bool) {
+        guard !name.isHidden else { return }
+        guard let identity = directory.identity(of: name) else {
+            entries[name] = nil
+            return
+        }
+        observe(name, identity, now, cameByRename: cameByRename)
+    }
+
+    private mutating func observe(_ name: DropName, _ identity: FileIdentity, _ now: Duration, cameByRename: Bool) {
+        guard name.isJob, !identity.isDirectory else {
+            if !identity.isDirectory && reported.insert(name).inserted {
+                logger.info("ignored \(name.display): expected a name ending in .yaml, .yml or .json")
+            }
+            return
+        }
+        if let known = entries[name], known.identity == identity {
+            if cameByRename { entries[name]?.cameByRename = true }
+            return
+        }
+        entries[name] = Entry(identity: identity, quietSince: now, notBefore: now, cameByRename: cameByRename)
+    }
+
+    private mutating func dueArrivals(_ now: Duration) -> [Arrival] {
+        for name in Array(entries.keys) { observe(name, now, cameByRename: false) }
+        return entries.filter { due($0.value) <= now }
+            .sorted { ($0.value.identity.modifiedNanoseconds, $0.key) < ($1.value.identity.modifiedNanoseconds, $1.key) }
+            .map { Arrival(name: $0.key, age: now - $0.value.quietSince, isComplete: $0.value.cameByRename) }
+    }
+
+    private func due(_ entry: Entry) -> Duration {
+        max(entry.cameByRename ? entry.quietSince : entry.quietSince + settings.quiet, entry.notBefore)
+    }
+}
