@@ -59,7 +59,7 @@ let engine: [Target] = [
     room("Compute", in: "Engine", ["CKernels", "COpenBLAS"]),
     room("Safetensors", in: "Engine", ["DurableFiles", systemPackage]),
     room("Tokenization", in: "Engine", []),
-    room("Transformer", in: "Engine", ["Compute", "Safetensors"]),
+    room("Transformer", in: "Engine", ["Compute", "Safetensors", "DurableFiles"]),
     room("Alignment", in: "Engine", ["Compute"]),
     room("Datasets", in: "Engine", ["Tokenization", "Compute", "DurableFiles"]),
     room(
@@ -100,7 +100,7 @@ let testing: [Target] = [
     tests("DurableFilesTests", ["DurableFiles"]),
     tests("JobQueueTests", ["JobQueue", "JobModel"]),
     tests("SystemdTests", ["Systemd"]),
-    tests("SupervisionTests", ["Supervision", "JobQueue", "JobModel"]),
+    tests("SupervisionTests", ["Supervision", "JobQueue", "JobModel", "DurableFiles", "CLinux", logging]),
     tests("EndToEndTests", ["JobModel", "JobQueue", "DurableFiles"]),
 ]
 
