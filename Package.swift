@@ -75,7 +75,7 @@ let control: [Target] = [
     room("Systemd", in: "Control", ["CSystemd", logging]),
     room(
         "Supervision", in: "Control",
-        ["JobQueue", "JobModel", "Systemd", "DurableFiles", "CLinux", subprocess, lifecycle, logging, systemPackage]),
+        ["JobQueue", "JobModel", "Systemd", "DurableFiles", "CLinux", subprocess, lifecycle, logging, systemPackage, yams]),
 ]
 
 let commands: [Target] = [
@@ -93,7 +93,7 @@ let testing: [Target] = [
     tests("TokenizationTests", ["Tokenization"]),
     tests("TransformerTests", ["Transformer", "Compute", "Safetensors", "TestSupport"]),
     tests("AlignmentTests", ["Alignment", "Compute", "TestSupport"]),
-    tests("DatasetsTests", ["Datasets", "Tokenization"]),
+    tests("DatasetsTests", ["Datasets", "Tokenization", "Compute", "DurableFiles"]),
     tests("TrainingTests", ["Training", "Transformer", "Alignment", "Compute", "Safetensors", "TestSupport"]),
     tests("GoldenTests", ["Training", "Transformer", "Alignment", "Compute", "Safetensors", "Tokenization", "TestSupport"]),
     tests("JobModelTests", ["JobModel"]),

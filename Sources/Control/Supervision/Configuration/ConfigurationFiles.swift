@@ -1,0 +1,123 @@
+import DurableFiles
+import JobModel
+import Yams
+
+extension Configuration {
+    /// The configuration of a root, and where each value that is no default was set.
+    ///
+    /// `hone.yaml`, then the files of `conf.d` in order of name; later wins, key by key. Everything that is wrong in any
+    /// file is reported at once.
+    package static func load(_ root: Root) throws(ConfigurationErrors) -> (Configuration, origins: [String: String]) {
+        var reading = ConfigurationReading()
+        for file in files(root) { reading.read(file) }
+        guard reading.errors.isEmpty else { throw ConfigurationErrors(lines: reading.errors) }
+        return (reading.configuration, reading.origins)
+    }
+
+    /// Every value as one would write it, with its origin: `key: value    # file`.
+    package func shown(origins: [String: String]) -> [String] {
+        ConfigurationKey.all.flatMap { $0.show(self) }.map { path, value in
+            "\(path): \(value)    # \(origins[path] ?? "default")"
+        }
+    }
+
+    private static func files(_ root: Root) -> [String] {
+        let further = (try? directoryNames(root.configurationDirectory)) ?? []
+        let named = further.filter { $0.hasSuffix(".yaml") && !$0.hasPrefix(".") }
+        return ([root.configurationFile] + named.map { "\(root.configurationDirectory)/\($0)" })
+            .filter { fileKind($0) != .missing }
+    }
+}
+
+/// The state of reading several files into one configuration.
+private struct ConfigurationReading {
+    var configuration = Configuration()
+    var origins: [String: String] = [:]
+    var errors: [String] = []
+
+    mutating func read(_ file: String) {
+        do {
+            let bytes = try readFile(file, limit: 1 << 20)
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                errors.append("\(file): error: not UTF-8 text")
+                return
+            }
+            // An empty file or one of comments only sets nothing.
+            guard let root = try compose(yaml: text) else { return }
+            visit(root, path: [], file: file)
+        } catch let error as YamlError {
+            errors.append("\(file): error: \(Self.oneLine(error))")
+        } catch {
+            errors.append("\(file): error: \(error)")
+        }
+    }
+
+    private mutating func visit(_ node: Node, path: [String], file: String) {
+        if let key = Self.key(for: path) {
+            set(key, node, path: path, file: file)
+        } else if let mapping = node.mapping, Self.isSection(path) {
+            for (name, value) in mapping {
+                guard let text = name.scalar?.string else { continue }
+                visit(value, path: path + [text], file: file)
+            }
+        } else if Self.isSection(path) {
+            // `queues:` with nothing below it says nothing; anything else is a mistake.
+            if node.scalar?.string != "" { report(node, path, "expected keys below it", file) }
+        } else {
+            report(node, path, "unknown key; known are \(Self.known(below: path.dropLast()))", file)
+        }
+    }
+
+    private mutating func set(_ key: ConfigurationKey, _ node: Node, path: [String], file: String) {
+        let value = ConfigurationValue(
+            text: node.scalar?.string,
+            list: node.sequence.flatMap { list in
+                let texts = list.compactMap(\.scalar?.string)
+                return texts.count == list.count ? texts : nil
+            }, directory: parentDirectory(file))
+        let name = path.count > 1 ? path[1] : ""
+        if key.read(value, name, &configuration) {
+            origins[path.joined(separator: ".")] = file
+        } else {
+            let found = value.text.map { ", found \"\($0)\"" } ?? ""
+            report(node, path, "expected \(key.expected)\(found)", file)
+        }
+    }
+
+    private mutating func report(_ node: Node, _ path: [String], _ message: String, _ file: String) {
+        let place = node.mark.map { ":\($0.line):\($0.column)" } ?? ""
+        let subject = path.isEmpty ? "" : "\(path.joined(separator: ".")): "
+        errors.append("\(file)\(place): error: \(subject)\(message)".escapingControlCharacters)
+    }
+
+    private static func key(for path: [String]) -> ConfigurationKey? {
+        ConfigurationKey.all.first { matches($0, path, whole: true) }
+    }
+
+    private static func isSection(_ path: [String]) -> Bool {
+        ConfigurationKey.all.contains { matches($0, path, whole: false) }
+    }
+
+    private static func matches(_ key: ConfigurationKey, _ path: [String], whole: Bool) -> Bool {
+        let parts = key.path.split(separator: ".")
+        guard whole ? parts.count == path.count : parts.count > path.count else { return false }
+        return zip(parts, path).allSatisfy { $0 == "*" ? JobSpec.isName($1) : $0 == $1 }
+    }
+
+    private static func known(below path: some Collection<String>) -> String {
+        let depth = path.count
+        let siblings = ConfigurationKey.all.filter { matches($0, Array(path), whole: false) }
+            .map { String($0.path.split(separator: ".")[depth]) }
+        return Set(siblings).sorted().joined(separator: ", ")
+    }
+
+    private static func oneLine(_ error: YamlError) -> String {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            "line \(mark.line), column \(mark.column): \(problem)"
+        case .duplicatedKeysInMapping(let keys, _): "duplicate key \(keys.joined(separator: ", "))"
+        default: "not readable as YAML"
+        }
+    }
+}
