@@ -44,8 +44,9 @@ def load(arguments):
         stored = tensors(Path(arguments.adapter) / "adapter_model.safetensors")
         loaded = {n.replace(".default", ""): p for n, p in model.named_parameters()}
         for name, tensor in stored.items():
-            require(name in loaded, f"{arguments.adapter}: {name} has no place in the model")
-            require(torch.equal(loaded[name].data.float(), tensor.float()), f"{arguments.adapter}: {name} loads changed")
+            where = f"{arguments.adapter}: {name}"
+            require(name in loaded, f"{where} has no place in the model")
+            require(torch.equal(loaded[name].data.float(), tensor.float()), f"{where} loads changed")
     return model.eval()
 
 

@@ -13,8 +13,7 @@ from torch.nn.functional import softplus
 from transformers import AutoModelForCausalLM
 
 from attribution import importances, mixed_weights
-from preference_rows import (PairTokenizer, both_sides, learning_rate, measured, padded, response_logps,
-                             warmup_steps)
+from preference_rows import PairTokenizer, both_sides, learning_rate, measured, response_logps, warmup_steps
 
 SIDES = ("chosen", "rejected")
 
