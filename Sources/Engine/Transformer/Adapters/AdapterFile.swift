@@ -1,0 +1,156 @@
+internal import Compute
+internal import DurableFiles
+internal import Safetensors
+
+extension AdapterSettings {
+    /// Reads adapter_config.json of PEFT.
+    ///
+    /// - Throws: `ModelError` naming the key for a wrong type and for anything that would be computed differently.
+    package init(_ root: JSONValue, file: String) throws(ModelError) {
+        let fields = try JSONFields(root, file: file)
+        try Self.checkFeatures(fields)
+        self.init(
+            rank: try fields.requiredCount("r", limit: 1 << 16), alpha: try fields.positive("lora_alpha") ?? 8,
+            dropout: try Self.dropout(fields), targets: try Self.targets(fields),
+            isRankStabilized: try fields.bool("use_rslora") ?? false)
+        for (name, value) in try Self.pattern("rank_pattern", fields) {
+            guard case .integer(let rank) = value, (1...1 << 16).contains(rank) else {
+                throw fields.malformed("rank_pattern.\(name)", value, "a whole number between 1 and \(1 << 16)")
+            }
+            rankPattern[name] = rank
+        }
+        for (name, value) in try Self.pattern("alpha_pattern", fields) {
+            switch value {
+            case .integer(let alpha) where alpha > 0: alphaPattern[name] = Double(alpha)
+            case .number(let alpha) where alpha > 0: alphaPattern[name] = alpha
+            default: throw fields.malformed("alpha_pattern.\(name)", value, "a number above 0")
+            }
+        }
+    }
+
+    /// adapter_config.json for these settings.
+    ///
+    /// - Parameter base: what the adapter was trained on: a folder or a model's name.
+    package func encoded(base: String) -> JSONValue {
+        let names =
+            switch targets {
+            // Spelled out, as PEFT does: the names are the same in every family's files.
+            case .allLinear: WeightTable.llamaNames.linearNames
+            case .named(let names): names
+            }
+        return .object([
+            "peft_type": .string("LORA"), "task_type": .string("CAUSAL_LM"),
+            "base_model_name_or_path": .string(base), "r": .integer(rank), "lora_alpha": Self.encoded(alpha),
+            "lora_dropout": .number(dropout), "bias": .string("none"), "fan_in_fan_out": .bool(false),
+            "inference_mode": .bool(true), "init_lora_weights": .bool(true), "modules_to_save": .null,
+            "layers_pattern": .null, "layers_to_transform": .null,
+            "rank_pattern": .object(rankPattern.mapValues { .integer($0) }),
+            "alpha_pattern": .object(alphaPattern.mapValues { Self.encoded($0) }),
+            "use_rslora": .bool(isRankStabilized), "use_dora": .bool(false), "revision": .null,
+            "target_modules": .array(names.sorted().map { .string($0) }),
+        ])
+    }
+
+    private static func encoded(_ alpha: Double) -> JSONValue {
+        Int(exactly: alpha).map { .integer($0) } ?? .number(alpha)
+    }
+
+    private static func dropout(_ fields: JSONFields) throws(ModelError) -> Double {
+        let rate = try fields.number("lora_dropout") ?? 0
+        guard (0..<1).contains(rate) else {
+            throw .malformedField(
+                file: fields.file, key: "lora_dropout", found: "\(rate)", expected: "a number from 0 to below 1")
+        }
+        return rate
+    }
+
+    private static func targets(_ fields: JSONFields) throws(ModelError) -> Targets {
+        switch fields.value("target_modules") {
+        case .string("all-linear"): return .allLinear
+        case .string(let expression):
+            throw .unsupportedFeature(
+                file: fields.file, key: "target_modules", found: "the expression \"\(expression)\"",
+                supported: "\"all-linear\" or a list of names")
+        case nil:
+            throw .malformedField(
+                file: fields.file, key: "target_modules", found: "nothing",
+                expected: "\"all-linear\" or a list of names")
+        default: return .named(try fields.strings("target_modules") ?? [])
+        }
+    }
+
+    private static func pattern(
+        _ key: String, _ fields: JSONFields
+    ) throws(ModelError) -> [(name: String, value: JSONValue)] {
+        guard let object = try fields.object(key) else { return [] }
+        for name in object.values.keys.sorted() where name.contains(where: { "^$*+?[](){}|\\".contains($0) }) {
+            throw .unsupportedFeature(
+                file: fields.file, key: key, found: "the expression \"\(name)\"", supported: "names of linears")
+        }
+        return object.values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// Refuses what changes the computation and is not implemented.
+    private static func checkFeatures(_ fields: JSONFields) throws(ModelError) {
+        let type = try fields.string("peft_type") ?? "LORA"
+        guard type.uppercased() == "LORA" else {
+            throw .unsupportedFeature(file: fields.file, key: "peft_type", found: type, supported: "LORA")
+        }
+        let bias = try fields.string("bias") ?? "none"
+        guard bias == "none" else {
+            throw .unsupportedFeature(file: fields.file, key: "bias", found: bias, supported: "none")
+        }
+        for key in ["use_dora", "fan_in_fan_out", "lora_bias", "use_qalora"] where try fields.bool(key) ?? false {
+            throw .unsupportedFeature(file: fields.file, key: key, found: "true", supported: "false")
+        }
+        for key in [
+            "layers_to_transform", "layers_pattern", "modules_to_save", "exclude_modules", "target_parameters",
+            "trainable_token_indices", "layer_replication", "megatron_config",
+        ] {
+            guard let value = fields.value(key), value != .array([]), value != .object([:]) else { continue }
+            throw .unsupportedFeature(file: fields.file, key: key, found: value.kind, supported: "null")
+        }
+        if case .string(let method)? = fields.value("init_lora_weights"),
+            !["gaussian", "eva", "orthogonal"].contains(method)
+        {
+            throw .unsupportedFeature(
+                file: fields.file, key: "init_lora_weights", found: "\(method), which changes the base weights",
+                supported: "true, false, gaussian, orthogonal, eva")
+        }
+    }
+}
+
+/// An adapter folder of PEFT: adapter_config.json and adapter_model.safetensors.
+package struct AdapterFolder {
+    package let path: String
+    package let settings: AdapterSettings
+    let weights: WeightFiles
+
+    /// Opens a folder and checks its settings. Its tensors are checked when a model takes them.
+    package init(_ path: String) throws {
+        self.path = path
+        let file = path + "/adapter_config.json"
+        settings = try AdapterSettings(
+            JSONValue.read(file, hint: "an adapter folder holds adapter_config.json and adapter_model.safetensors"),
+            file: file)
+        weights = try WeightFiles(file: path + "/adapter_model.safetensors")
+    }
+
+    /// Copies the tensors to their windows, strictly: nothing missing, nothing unused, every shape as expected.
+    func load(_ bindings: [AdapterBinding], into store: ParameterStore) throws {
+        let entries = bindings.entries
+        let expected = Set(entries.map(\.name))
+        let missing = entries.map(\.name).filter { !weights.contains($0) }
+        guard missing.isEmpty else { throw ModelError.missingTensors(file: weights.path, names: missing) }
+        let unused = weights.names.filter { !expected.contains($0) }
+        guard unused.isEmpty else { throw ModelError.unusedTensors(file: weights.path, names: unused) }
+        for entry in entries {
+            let tensor = try weights.tensor(entry.name)
+            guard tensor.shape == entry.shape else {
+                throw ModelError.wrongShape(
+                    file: weights.path, tensor: entry.name, found: tensor.shape, expected: entry.shape)
+            }
+            if let parameter = store[entry.name] { try tensor.copy(to: parameter.value.base) }
+        }
+    }
+}

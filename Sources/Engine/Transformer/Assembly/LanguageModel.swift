@@ -1,0 +1,94 @@
+package import Compute
+
+/// A causal language model: embedding, decoder stack, final norm, head.
+///
+/// One value serves as policy, as reference (adapters off, or a frozen model of its own) and for generation. All memory
+/// of a pass is laid out by `activations`; a measuring arena run through it tells what a step needs.
+package struct LanguageModel {
+    package let configuration: ModelConfiguration
+    /// Positions that the rotary table was made for.
+    package let contextLength: Int
+    package let embedding: Embedding
+    package let stack: DecoderStack
+    package let norm: RMSNorm
+    package let head: LanguageModelHead
+    package let weights: ModelWeights
+    package let adapters: ModelAdapters?
+
+    /// All trained tensors; nil for a frozen model.
+    package var parameters: ParameterStore? { weights.store }
+
+    /// Memory of one pass over one layout.
+    package struct Activations {
+        package let stack: DecoderStack.Activations
+        let inverseRMS: Matrix
+        /// Hidden states after the final norm: tokens × hidden, what the head reads.
+        package let hidden: Matrix
+        /// ∂/∂hidden, to which heads add; no rows when nothing is recorded.
+        package let hiddenGradient: Matrix
+        /// The gradient on its way down; after `backward`, that of the embeddings.
+        let streamGradient: Matrix
+    }
+
+    package func activations(
+        for layout: SequenceLayout, recording: DecoderStack.Recording, _ context: Context
+    ) -> Activations {
+        let (tokens, arena) = (layout.tokenCount, context.arena)
+        let differentiated = recording == .none ? 0 : tokens
+        return Activations(
+            stack: stack.activations(for: layout, recording: recording, context),
+            inverseRMS: arena.matrix(tokens, 1), hidden: arena.matrix(tokens, configuration.hiddenSize),
+            hiddenGradient: arena.matrix(differentiated, configuration.hiddenSize),
+            streamGradient: arena.matrix(differentiated, configuration.hiddenSize))
+    }
+
+    /// Hidden states of packed tokens. They stay in `activations.hidden`.
+    @discardableResult
+    package func forward(
+        _ ids: [Int32], _ layout: SequenceLayout, _ a: Activations, _ pass: Pass = Pass(), _ context: Context
+    ) -> Matrix {
+        embedding.forward(ids, into: a.stack.input, context)
+        return forward(layout, a, pass, context)
+    }
+
+    /// Hidden states of embeddings that the caller has put in `activations.stack.input`.
+    @discardableResult
+    package func forward(
+        _ layout: SequenceLayout, _ a: Activations, _ pass: Pass = Pass(), _ context: Context
+    ) -> Matrix {
+        let output = stack.forward(layout, a.stack, pass, context)
+        norm.forward(output, into: a.hidden, inverseRMS: a.inverseRMS, context)
+        return a.hidden
+    }
+
+    /// The adjoint of `forward`, from `activations.hiddenGradient` down: adds to the gradients of trained parameters where
+    /// `context` asks for them and returns ∂/∂embeddings (tokens × hidden), which has no meaning unless it asks for
+    /// inputs or embeddings are trained. May be called again on the same activations with another hidden gradient.
+    ///
+    /// - Parameter ids: nil when the input was not looked up in the embedding.
+    @discardableResult
+    package func backward(
+        _ ids: [Int32]?, _ layout: SequenceLayout, _ a: Activations, _ pass: Pass = Pass(), _ context: Context
+    ) -> Matrix {
+        let trainsEmbedding = ids != nil && embedding.weight.wantedGradient(context) != nil
+        zero(a.streamGradient, context)
+        norm.backward(
+            a.hiddenGradient, input: a.stack.output, inverseRMS: a.inverseRMS, inputGradient: a.streamGradient,
+            context)
+        stack.backward(
+            a.streamGradient, layout, a.stack,
+            inputGradient: trainsEmbedding || context.gradients.contains(.inputs), pass, context)
+        if let ids { embedding.backward(a.streamGradient, ids: ids, context) }
+        return a.streamGradient
+    }
+
+    /// Throws unless every id is in the vocabulary and every position in the rotary table. Passes take both on trust.
+    package func check(_ ids: [Int32], _ layout: SequenceLayout) throws(ModelError) {
+        for id in ids where id < 0 || Int(id) >= configuration.vocabularySize {
+            throw .tokenOutOfRange(token: Int(id), vocabularySize: configuration.vocabularySize)
+        }
+        if let last = layout.positions.max(), Int(last) >= contextLength {
+            throw .positionOutOfRange(position: Int(last), limit: contextLength)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+package import Compute
+internal import Safetensors
+
+extension LanguageModel {
+    /// Opens a Hugging Face folder: config.json and weights.
+    ///
+    /// - Parameters:
+    ///   - trained: which of the model's own tensors are trained; the others stay mapped from the file.
+    ///   - adapters: LoRA beside the linears.
+    ///   - contextLength: positions that will be used; `max_position_embeddings` by default.
+    /// - Throws: `ModelError`, `SafetensorsError`, `FileError` or `ComputeError`, naming file and place.
+    package init(
+        folder: String, trained: TrainedTensors = .none, adapters: AdapterPlan = .none, contextLength: Int? = nil,
+        team: ThreadTeam
+    ) throws {
+        try self.init(
+            ModelConfiguration(folder: folder), from: .files(WeightFiles(folder: folder)), trained: trained,
+            adapters: adapters, contextLength: contextLength, team: team)
+    }
+
+    /// Puts a model together from a configuration and a source of weights.
+    package init(
+        _ configuration: ModelConfiguration, from source: WeightSource, trained: TrainedTensors = .none,
+        adapters plan: AdapterPlan = .none, contextLength: Int? = nil, headChunkRows: Int? = nil, team: ThreadTeam
+    ) throws {
+        let bindings = try plan.settings.map { try $0.bindings(for: configuration, file: plan.file) } ?? []
+        let weights = try ModelWeights(
+            configuration, from: source, trained: trained, adapters: plan.isTrained ? bindings.entries : [], team: team)
+        let adapters = try Self.adapters(plan, bindings, weights)
+        let length = contextLength ?? configuration.trainedLength
+        let assembly = Assembly(configuration, weights, adapters, contextLength: length)
+        let embedding = assembly.parameter(.embedding)
+        self.init(
+            configuration: configuration, contextLength: length, embedding: Embedding(weight: embedding),
+            stack: assembly.stack,
+            norm: RMSNorm(weight: assembly.parameter(.finalNorm), epsilon: configuration.normEpsilon),
+            head: LanguageModelHead(
+                weight: configuration.tiesEmbeddings ? embedding : assembly.parameter(.head), chunkRows: headChunkRows),
+            weights: weights, adapters: adapters)
+    }
+
+    private static func adapters(
+        _ plan: AdapterPlan, _ bindings: [AdapterBinding], _ weights: ModelWeights
+    ) throws -> ModelAdapters? {
+        guard let settings = plan.settings else { return nil }
+        let own = plan.isTrained ? weights.store : nil
+        let store = try own ?? ParameterStore(bindings.entries, trained: false)
+        let adapters = ModelAdapters(settings: settings, bindings: bindings, store: store)
+        switch plan {
+        case .none: break
+        case .fresh(_, let seed): adapters.draw(seed: seed)
+        case .loaded(let folder, _): try folder.load(bindings, into: store)
+        }
+        return adapters
+    }
+}
+
+extension ModelConfiguration {
+    /// Reads config.json of a Hugging Face folder.
+    package init(folder: String) throws {
+        let file = folder + "/config.json"
+        try self.init(
+            JSONValue.read(file, hint: "a model folder holds config.json, model.safetensors and tokenizer.json"),
+            file: file)
+    }
+}
+
+/// Puts layers together from named tensors.
+private struct Assembly {
+    let configuration: ModelConfiguration
+    let weights: ModelWeights
+    let adapters: ModelAdapters?
+    let rotary: RotaryTable
+
+    init(
+        _ configuration: ModelConfiguration, _ weights: ModelWeights, _ adapters: ModelAdapters?, contextLength: Int
+    ) {
+        self.configuration = configuration
+        self.weights = weights
+        self.adapters = adapters
+        rotary = RotaryTable(
+            inverseFrequencies: configuration.rotary.inverseFrequencies(
+                headDimension: configuration.headDimension, trainedLength: configuration.trainedLength,
+                contextLength: contextLength),
+            positionCount: contextLength)
+    }
+
+    var stack: DecoderStack {
+        DecoderStack(blocks: (0..<configuration.layerCount).map(block), hiddenSize: configuration.hiddenSize)
+    }
+
+    private func block(_ layer: Int) -> DecoderBlock {
+        let epsilon = configuration.normEpsilon
+        func norm(_ role: LayerRole) -> RMSNorm {
+            RMSNorm(weight: parameter(.layer(layer, role)), epsilon: epsilon)
+        }
+        func headNorm(_ role: LayerRole) -> HeadNorm? {
+            weights[.layer(layer, role)].map { HeadNorm(weight: $0, epsilon: epsilon) }
+        }
+        return DecoderBlock(
+            attention: SelfAttention(
+                norm: norm(.attentionNorm), projections: group(layer, 0), output: group(layer, 1),
+                queryNorm: headNorm(.queryNorm), keyNorm: headNorm(.keyNorm), shape: shape(layer), rotary: rotary),
+            feedForward: GatedMLP(
+                norm: norm(.feedForwardNorm), expansion: group(layer, 2), down: group(layer, 3)))
+    }
+
+    /// One group of linears with its biases and adapters.
+    private func group(_ layer: Int, _ index: Int) -> LinearGroup {
+        let members = LayerRole.linearGroups[index].map { linear in
+            LinearGroup.Member(
+                weight: parameter(.layer(layer, linear)), bias: linear.bias.flatMap { weights[.layer(layer, $0)] },
+                adapter: adapters?.adapter(layer: layer, linear))
+        }
+        let dropout = adapters.map {
+            AdapterDropout(rate: $0.settings.dropout, group: layer * LayerRole.linearGroups.count + index)
+        }
+        return LinearGroup(members, dropout: dropout)
+    }
+
+    private func shape(_ layer: Int) -> AttentionShape {
+        AttentionShape(
+            headCount: configuration.headCount, keyValueHeadCount: configuration.keyValueHeadCount,
+            headDimension: configuration.headDimension, scale: Real(1 / Double(configuration.headDimension).squareRoot()),
+            window: configuration.windows[layer])
+    }
+
+    /// A tensor that the weight table lists for this configuration; loading has checked that it is there.
+    func parameter(_ role: WeightRole) -> Parameter {
+        guard let parameter = weights[role] else { preconditionFailure("the weight table lists no \(role)") }
+        return parameter
+    }
+}
+
+extension LayerRole {
+    /// The bias that goes with a linear.
+    fileprivate var bias: LayerRole? {
+        switch self {
+        case .query: .queryBias
+        case .key: .keyBias
+        case .value: .valueBias
+        case .output: .outputBias
+        case .gate: .gateBias
+        case .up: .upBias
+        case .down: .downBias
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,77 @@
+package import Compute
+
+/// One decoder layer: attention, then the gated network, each with its residual connection.
+package struct DecoderBlock {
+    package let attention: SelfAttention
+    package let feedForward: GatedMLP
+
+    package init(attention: SelfAttention, feedForward: GatedMLP) {
+        self.attention = attention
+        self.feedForward = feedForward
+    }
+
+    package struct Activations: BitwiseCopyable {
+        package let attention: SelfAttention.Activations
+        /// The residual stream between the halves.
+        let middle: Matrix
+        let feedForward: GatedMLP.Activations
+
+        /// The windows of the first rows.
+        func rows(_ count: Int) -> Activations {
+            Activations(
+                attention: attention.rows(count), middle: middle.rows(0..<count), feedForward: feedForward.rows(count))
+        }
+    }
+
+    package func activations(_ tokens: Int, in arena: Arena) -> Activations {
+        Activations(
+            attention: attention.activations(tokens, in: arena),
+            middle: arena.matrix(tokens, attention.projections.inputWidth),
+            feedForward: feedForward.activations(tokens, in: arena))
+    }
+
+    /// Working memory shared by all blocks of a stack.
+    package struct Scratch: BitwiseCopyable {
+        let scores: AttentionScratch
+        let adapters: AdapterScratch
+        let attention: SelfAttention.Scratch
+        let feedForward: GatedMLP.Scratch
+    }
+
+    /// - Parameter backward: false leaves out what only the adjoint needs.
+    package func scratch(_ tokens: Int, _ scores: AttentionScratch, backward: Bool, in arena: Arena) -> Scratch {
+        Scratch(
+            scores: scores, adapters: adapterScratch(tokens, in: arena),
+            attention: attention.scratch(backward ? tokens : 0, in: arena),
+            feedForward: feedForward.scratch(backward ? tokens : 0, in: arena))
+    }
+
+    private func adapterScratch(_ tokens: Int, in arena: Arena) -> AdapterScratch {
+        let groups = [attention.projections, attention.output, feedForward.expansion, feedForward.down]
+            .compactMap(\.adapters)
+        return AdapterScratch(
+            tokens: tokens, width: groups.filter { $0.dropout != nil }.map(\.inputWidth).max() ?? 0,
+            rank: groups.map(\.totalRank).max() ?? 0, in: arena)
+    }
+
+    /// y = block(x); `y` is overwritten.
+    package func forward(
+        _ x: Matrix, _ layout: SequenceLayout, into y: Matrix, _ a: Activations, _ s: Scratch, _ pass: Pass,
+        _ context: Context
+    ) {
+        attention.forward(
+            x, layout, into: a.middle, a.attention, attention: s.scores, s.adapters, pass, context)
+        feedForward.forward(a.middle, into: y, a.feedForward, s.adapters, pass, context)
+    }
+
+    /// `gradient` holds ∂/∂y and becomes ∂/∂x (unless `inputGradient` is false, when only parameters get theirs).
+    package func backward(
+        _ gradient: Matrix, input x: Matrix, _ layout: SequenceLayout, _ a: Activations, _ s: Scratch,
+        inputGradient: Bool, _ pass: Pass, _ context: Context
+    ) {
+        feedForward.backward(gradient, input: a.middle, a.feedForward, s.feedForward, s.adapters, pass, context)
+        attention.backward(
+            gradient, input: x, layout, a.attention, s.attention, attention: s.scores, s.adapters,
+            inputGradient: inputGradient, pass, context)
+    }
+}

@@ -1,0 +1,108 @@
+package import Compute
+
+/// Linears that read one input and write their outputs side by side: q, k, v; gate, up; or a single one.
+///
+/// Weights that lie end to end in memory are one matrix and one product; a trained model's always do, a mapped file's
+/// where its order allows. Output columns follow the order in memory, so ask `columns` for a member's place.
+package struct LinearGroup {
+    /// One linear of a group: y = x Wᵀ (+ bias) (+ adapter).
+    package struct Member {
+        package let weight: Parameter
+        package let bias: Parameter?
+        package let adapter: LowRankAdapter?
+
+        package init(weight: Parameter, bias: Parameter? = nil, adapter: LowRankAdapter? = nil) {
+            self.weight = weight
+            self.bias = bias
+            self.adapter = adapter
+        }
+    }
+
+    /// Weights that are multiplied at once, and where their output goes.
+    struct Run {
+        let weight: Parameter
+        let columns: Range<Int>
+    }
+
+    /// The output columns of each member, in the order the members were given.
+    package let columns: [Range<Int>]
+    package let inputWidth: Int
+    package let outputWidth: Int
+    let runs: [Run]
+    let biases: [Run]
+    let adapters: AdapterGroup?
+
+    /// - Parameter dropout: the rate on the input of the adapters.
+    package init(_ members: [Member], dropout: AdapterDropout? = nil) {
+        let order = members.indices.sorted { members[$0].weight.value.base < members[$1].weight.value.base }
+        var columns = [Range<Int>](repeating: 0..<0, count: members.count)
+        var runs: [Run] = []
+        var end = 0
+        for index in order {
+            let weight = members[index].weight
+            columns[index] = end..<end + weight.value.rows
+            end += weight.value.rows
+            if let last = runs.last, last.weight.isFollowed(by: weight) {
+                runs[runs.count - 1] = Run(
+                    weight: last.weight.joined(with: weight), columns: last.columns.lowerBound..<end)
+            } else {
+                runs.append(Run(weight: weight, columns: columns[index]))
+            }
+        }
+        self.columns = columns
+        self.runs = runs
+        outputWidth = end
+        inputWidth = members.first?.weight.value.columns ?? 0
+        biases = zip(members, columns).compactMap { member, columns in
+            member.bias.map { Run(weight: $0, columns: columns) }
+        }
+        adapters = AdapterGroup(zip(members, columns).map { ($0.adapter, $1) }, dropout: dropout)
+    }
+
+    /// What a pass keeps for its adjoint.
+    package struct Activations: BitwiseCopyable {
+        /// tokens × total rank; no columns without adapters.
+        let lowRank: Matrix
+
+        func rows(_ count: Int) -> Activations { Activations(lowRank: lowRank.rows(0..<count)) }
+    }
+
+    package func activations(_ tokens: Int, in arena: Arena) -> Activations {
+        Activations(lowRank: arena.matrix(tokens, adapters?.totalRank ?? 0))
+    }
+
+    /// y = x Wᵀ + bias + s (dropout(x) Aᵀ) Bᵀ for every member.
+    ///
+    /// - Parameters:
+    ///   - x: tokens × inputWidth.
+    ///   - y: tokens × outputWidth, overwritten.
+    package func forward(
+        _ x: Matrix, into y: Matrix, _ a: Activations, _ scratch: AdapterScratch, _ pass: Pass, _ context: Context
+    ) {
+        for run in runs { multiply(x.n, run.weight.value.t, into: y.columns(run.columns), context) }
+        for bias in biases { addBias(bias.weight.value, to: y.columns(bias.columns), context) }
+        if pass.adapters == .on { adapters?.forward(x, into: y, a.lowRank, scratch, pass, context) }
+    }
+
+    /// Parameter gradients are added where wanted; `inputGradient` is overwritten.
+    package func backward(
+        _ dy: Matrix, input x: Matrix, _ a: Activations, _ scratch: AdapterScratch, inputGradient dx: Matrix?,
+        _ pass: Pass, _ context: Context
+    ) {
+        for run in runs {
+            run.weight.accumulateGradient(dy.columns(run.columns).t, x.n, context)
+        }
+        for bias in biases {
+            guard let gradient = bias.weight.wantedGradient(context) else { continue }
+            accumulateColumnSums(of: dy.columns(bias.columns), into: gradient, context)
+        }
+        if let dx {
+            for (index, run) in runs.enumerated() {
+                multiply(dy.columns(run.columns).n, run.weight.value.n, into: dx, accumulate: index > 0, context)
+            }
+        }
+        if pass.adapters == .on {
+            adapters?.backward(dy, input: x, a.lowRank, scratch, inputGradient: dx, pass, context)
+        }
+    }
+}

@@ -1,0 +1,19 @@
+package import Compute
+
+/// How one forward pass, and the backward pass that belongs to it, treats adapters.
+package struct Pass: Sendable {
+    /// Off makes an adapted model its own frozen base: the reference of a LoRA run.
+    package var adapters: Adapters
+    /// Random numbers of adapter dropout; nil for none (evaluation, reference, attribution). Forward and backward, and a
+    /// recomputed block, must be given the same stream; different micro-batches different ones.
+    package var dropout: RandomStream?
+
+    package enum Adapters: Sendable, Hashable {
+        case on, off
+    }
+
+    package init(adapters: Adapters = .on, dropout: RandomStream? = nil) {
+        self.adapters = adapters
+        self.dropout = dropout
+    }
+}

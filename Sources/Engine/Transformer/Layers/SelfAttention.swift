@@ -1,0 +1,172 @@
+package import Compute
+
+/// h = x + output(attention(rotate(norm(x) Wq), rotate(norm(x) Wk), norm(x) Wv)): the first half of a decoder block.
+package struct SelfAttention {
+    package let norm: RMSNorm
+    /// Members: query, key, value.
+    package let projections: LinearGroup
+    package let output: LinearGroup
+    /// Norms of single heads before rotation, where the family has them.
+    package let queryNorm: HeadNorm?
+    package let keyNorm: HeadNorm?
+    package let shape: AttentionShape
+    package let rotary: RotaryTable
+
+    package init(
+        norm: RMSNorm, projections: LinearGroup, output: LinearGroup, queryNorm: HeadNorm?, keyNorm: HeadNorm?,
+        shape: AttentionShape, rotary: RotaryTable
+    ) {
+        self.norm = norm
+        self.projections = projections
+        self.output = output
+        self.queryNorm = queryNorm
+        self.keyNorm = keyNorm
+        self.shape = shape
+        self.rotary = rotary
+    }
+
+    package struct Activations: BitwiseCopyable {
+        let inverseRMS: Matrix
+        let normed: Matrix
+        /// q, k and v side by side, as projected; without head norms q and k are rotated in place.
+        let projected: Matrix
+        /// Normed and rotated heads; windows of `projected` without head norms.
+        let query, key: Matrix
+        let queryInverseRMS, keyInverseRMS: Matrix
+        /// What attention returns, before the output projection.
+        let mixed: Matrix
+        let logSumExp: Matrix
+        let projections, output: LinearGroup.Activations
+        let value: Matrix
+
+        func rows(_ count: Int) -> Activations {
+            func part(_ matrix: Matrix) -> Matrix { matrix.rows(0..<count) }
+            return Activations(
+                inverseRMS: part(inverseRMS), normed: part(normed), projected: part(projected), query: part(query),
+                key: part(key), queryInverseRMS: part(queryInverseRMS), keyInverseRMS: part(keyInverseRMS),
+                mixed: part(mixed), logSumExp: part(logSumExp), projections: projections.rows(count),
+                output: output.rows(count), value: part(value))
+        }
+    }
+
+    package func activations(_ tokens: Int, in arena: Arena) -> Activations {
+        let projected = arena.matrix(tokens, projections.outputWidth)
+        let hasHeadNorms = queryNorm != nil
+        let (queries, keys) = (projections.columns[0], projections.columns[1])
+        return Activations(
+            inverseRMS: arena.matrix(tokens, 1), normed: arena.matrix(tokens, projections.inputWidth),
+            projected: projected,
+            query: hasHeadNorms ? arena.matrix(tokens, queries.count) : projected.columns(queries),
+            key: hasHeadNorms ? arena.matrix(tokens, keys.count) : projected.columns(keys),
+            queryInverseRMS: arena.matrix(tokens, hasHeadNorms ? shape.headCount : 0),
+            keyInverseRMS: arena.matrix(tokens, hasHeadNorms ? shape.keyValueHeadCount : 0),
+            mixed: arena.matrix(tokens, queries.count), logSumExp: arena.matrix(tokens, shape.headCount),
+            projections: projections.activations(tokens, in: arena), output: output.activations(tokens, in: arena),
+            value: projected.columns(projections.columns[2]))
+    }
+
+    /// Working memory of the adjoint, shared by all blocks.
+    package struct Scratch: BitwiseCopyable {
+        let mixedGradient: Matrix
+        let projectedGradient: Matrix
+        /// Gradients of the normed heads; no columns without head norms.
+        let queryGradient, keyGradient: Matrix
+        let normedGradient: Matrix
+    }
+
+    package func scratch(_ tokens: Int, in arena: Arena) -> Scratch {
+        let hasHeadNorms = queryNorm != nil
+        return Scratch(
+            mixedGradient: arena.matrix(tokens, projections.columns[0].count),
+            projectedGradient: arena.matrix(tokens, projections.outputWidth),
+            queryGradient: arena.matrix(tokens, hasHeadNorms ? projections.columns[0].count : 0),
+            keyGradient: arena.matrix(tokens, hasHeadNorms ? projections.columns[1].count : 0),
+            normedGradient: arena.matrix(tokens, projections.inputWidth))
+    }
+
+    /// - Parameters:
+    ///   - x: tokens × hidden.
+    ///   - h: tokens × hidden, overwritten.
+    package func forward(
+        _ x: Matrix, _ layout: SequenceLayout, into h: Matrix, _ a: Activations, attention scores: AttentionScratch,
+        _ adapters: AdapterScratch, _ pass: Pass, _ context: Context
+    ) {
+        project(x, positions: layout.positions, a, adapters, pass, context)
+        attention(
+            q: a.query, k: a.key, v: a.value, spans: layout.spans, shape: shape, into: a.mixed,
+            logSumExp: a.logSumExp, scratch: scores, context)
+        finish(x, into: h, a, adapters, pass, context)
+    }
+
+    /// Rotated queries and keys, and values, of every row.
+    func project(
+        _ x: Matrix, positions: [Int32], _ a: Activations, _ adapters: AdapterScratch, _ pass: Pass,
+        _ context: Context
+    ) {
+        norm.forward(x, into: a.normed, inverseRMS: a.inverseRMS, context)
+        projections.forward(a.normed, into: a.projected, a.projections, adapters, pass, context)
+        queryNorm?.forward(
+            a.projected.columns(projections.columns[0]), into: a.query, inverseRMS: a.queryInverseRMS, context)
+        keyNorm?.forward(
+            a.projected.columns(projections.columns[1]), into: a.key, inverseRMS: a.keyInverseRMS, context)
+        rotate(a.query, positions: positions, table: rotary, context)
+        rotate(a.key, positions: positions, table: rotary, context)
+    }
+
+    /// h = x + output(mixed).
+    func finish(
+        _ x: Matrix, into h: Matrix, _ a: Activations, _ adapters: AdapterScratch, _ pass: Pass, _ context: Context
+    ) {
+        output.forward(a.mixed, into: h, a.output, adapters, pass, context)
+        accumulate(x, into: h, context)
+    }
+
+    /// `gradient` holds ∂/∂h and becomes ∂/∂x: the residual path needs no work. With `inputGradient` false only the
+    /// parameters' part is computed and `gradient` is left as it is.
+    package func backward(
+        _ gradient: Matrix, input x: Matrix, _ layout: SequenceLayout, _ a: Activations, _ s: Scratch,
+        attention scores: AttentionScratch, _ adapters: AdapterScratch, inputGradient: Bool, _ pass: Pass,
+        _ context: Context
+    ) {
+        output.backward(
+            gradient, input: a.mixed, a.output, adapters, inputGradient: s.mixedGradient, pass, context)
+        let (dq, dk, dv) = headGradients(s)
+        attentionBackward(
+            s.mixedGradient, q: a.query, k: a.key, v: a.value, out: a.mixed, logSumExp: a.logSumExp, layout: layout,
+            shape: shape, qGradient: dq, kGradient: dk, vGradient: dv, scratch: scores, context)
+        rotate(dk, positions: layout.positions, table: rotary, inverse: true, context)
+        rotate(dq, positions: layout.positions, table: rotary, inverse: true, context)
+        normBackward(keyNorm, dk, a.keyInverseRMS, member: 1, a, s, context)
+        normBackward(queryNorm, dq, a.queryInverseRMS, member: 0, a, s, context)
+        let wantsNormed = inputGradient || norm.weight.wantedGradient(context) != nil
+        projections.backward(
+            s.projectedGradient, input: a.normed, a.projections, adapters,
+            inputGradient: wantsNormed ? s.normedGradient : nil, pass, context)
+        guard wantsNormed else { return }
+        norm.backward(
+            s.normedGradient, input: x, inverseRMS: a.inverseRMS, inputGradient: inputGradient ? gradient : nil,
+            context)
+    }
+
+    /// Where attention's adjoint writes: straight beside each other, or apart when head norms come in between.
+    private func headGradients(_ s: Scratch) -> (query: Matrix, key: Matrix, value: Matrix) {
+        let columns = projections.columns
+        return (
+            queryNorm == nil ? s.projectedGradient.columns(columns[0]) : s.queryGradient,
+            keyNorm == nil ? s.projectedGradient.columns(columns[1]) : s.keyGradient,
+            s.projectedGradient.columns(columns[2])
+        )
+    }
+
+    private func normBackward(
+        _ norm: HeadNorm?, _ dy: Matrix, _ inverseRMS: Matrix, member: Int, _ a: Activations, _ s: Scratch,
+        _ context: Context
+    ) {
+        guard let norm else { return }
+        let columns = projections.columns[member]
+        let dx = s.projectedGradient.columns(columns)
+        zero(dx, context)
+        norm.backward(
+            dy, input: a.projected.columns(columns), inverseRMS: inverseRMS, inputGradient: dx, context)
+    }
+}

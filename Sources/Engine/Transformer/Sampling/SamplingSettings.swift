@@ -1,0 +1,24 @@
+/// How the next token is chosen from the logits.
+package struct SamplingSettings: Sendable, Equatable {
+    /// 0 takes the most likely token.
+    package var temperature: Double
+    /// Only the k most likely tokens; nil for all.
+    package var topK: Int?
+    /// Only the most likely tokens that together reach this probability; nil or 1 for all.
+    package var topP: Double?
+    /// Key of the random numbers. Every draw is a function of (seed, stream, sequence, position).
+    package var seed: UInt64
+    package var stream: UInt64
+
+    package init(
+        temperature: Double = 1, topK: Int? = nil, topP: Double? = nil, seed: UInt64 = 0, stream: UInt64 = 0
+    ) {
+        self.temperature = temperature
+        self.topK = topK
+        self.topP = topP
+        self.seed = seed
+        self.stream = stream
+    }
+
+    package static let greedy = SamplingSettings(temperature: 0)
+}

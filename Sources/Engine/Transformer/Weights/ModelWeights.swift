@@ -1,0 +1,173 @@
+package import Compute
+package import Safetensors
+
+/// Where the weights of a model come from.
+package enum WeightSource {
+    /// An opened checkpoint.
+    case files(WeightFiles)
+    /// Drawn from N(0, initializer range); norms 1, biases 0. A pure function of the seed.
+    case random(seed: UInt64)
+}
+
+/// Which of a model's own tensors are trained.
+package struct TrainedTensors: Sendable {
+    let includes: @Sendable (WeightEntry) -> Bool
+
+    package init(_ includes: @escaping @Sendable (WeightEntry) -> Bool) {
+        self.includes = includes
+    }
+
+    package static let all = TrainedTensors { _ in true }
+    /// A frozen base: adapters only, a reference, inference.
+    package static let none = TrainedTensors { _ in false }
+}
+
+/// The tensors of a model by their place: trained ones in the parameter store, frozen ones mapped from their file where
+/// their element type is the engine's, converted once where it is not.
+///
+/// How a frozen weight is held is decided here and nowhere else: a representation with fewer bits is a further case of
+/// `freeze` and of `Parameter`.
+package final class ModelWeights {
+    package let entries: [WeightEntry]
+    /// Trained tensors, adapters included; nil when there are none.
+    package let store: ParameterStore?
+    /// Bytes of frozen weights that had to be converted or copied rather than mapped.
+    package let convertedByteCount: Int
+
+    private let parameters: [WeightRole: Parameter]
+    // Keep the memory behind `parameters` alive.
+    private let files: WeightFiles?
+    private let converted: Arena?
+
+    /// Resolves every tensor of `configuration`, strictly: nothing missing, nothing unused, every shape as expected.
+    ///
+    /// - Parameters:
+    ///   - adapters: further trained tensors, zero at first, that live in the same store.
+    package init(
+        _ configuration: ModelConfiguration, from source: WeightSource, trained: TrainedTensors,
+        adapters: [WeightEntry] = [], team: ThreadTeam
+    ) throws {
+        let entries = WeightTable.entries(of: configuration)
+        let own = entries.filter(trained.includes)
+        let store = own.isEmpty && adapters.isEmpty ? nil : try ParameterStore(own + adapters)
+        var parameters: [WeightRole: Parameter] = [:]
+        for entry in own { parameters[entry.role] = store?[entry.name] }
+        let frozen = entries.filter { parameters[$0.role] == nil }
+
+        switch source {
+        case .files(let files):
+            try checkTensors(entries, files, configuration)
+            for entry in own {
+                if let target = parameters[entry.role] { try files.tensor(entry.name).copy(to: target.value.base) }
+            }
+            let foreign = try frozen.filter { try sharedWindow($0, files) == nil }
+            converted = try Self.arena(for: foreign)
+            for entry in frozen {
+                parameters[entry.role] = Parameter(value: try Self.freeze(entry, files, converted))
+            }
+            self.files = files
+        case .random(let seed):
+            files = nil
+            converted = try Self.arena(for: frozen)
+            for (index, entry) in entries.enumerated() {
+                let fresh = parameters[entry.role] == nil ? converted.map { window(entry, in: $0) } : nil
+                guard let parameter = parameters[entry.role] ?? fresh.map({ Parameter(value: $0) }) else { continue }
+                let stream = RandomStream(seed: seed, stream: UInt64(index))
+                draw(entry, parameter.value, range: configuration.initializerRange, stream, team)
+                parameters[entry.role] = parameter
+            }
+        }
+        convertedByteCount = converted?.used ?? 0
+        self.entries = entries
+        self.store = store
+        self.parameters = parameters
+    }
+
+    /// The windows of a tensor; nil for one that this configuration does not have.
+    package subscript(role: WeightRole) -> Parameter? { parameters[role] }
+
+    /// Mapped where possible, else converted into the arena.
+    private static func freeze(_ entry: WeightEntry, _ files: WeightFiles, _ converted: Arena?) throws -> Matrix {
+        if let shared = try sharedWindow(entry, files) { return shared }
+        guard let converted else { preconditionFailure("no room was made for \(entry.name)") }
+        let matrix = window(entry, in: converted)
+        try files.tensor(entry.name).copy(to: matrix.base)
+        return matrix
+    }
+
+    private static func arena(for entries: [WeightEntry]) throws -> Arena? {
+        guard !entries.isEmpty else { return nil }
+        let bytes = entries.reduce(0) { $0 + $1.count * MemoryLayout<Real>.stride + Arena.alignment }
+        return try Arena(byteCount: bytes)
+    }
+}
+
+private func window(_ entry: WeightEntry, in arena: Arena) -> Matrix { arena.matrix(entry.rows, entry.columns) }
+
+/// The tensor's own memory when it holds the engine's number type.
+private func sharedWindow(_ entry: WeightEntry, _ files: WeightFiles) throws -> Matrix? {
+    let tensor = try files.tensor(entry.name)
+    #if DoublePrecision
+        let shared = tensor.sharedDoubles
+    #else
+        let shared = tensor.sharedFloats
+    #endif
+    // Windows are mutable by type; frozen weights are never written.
+    return shared?.baseAddress.map {
+        Matrix(base: UnsafeMutablePointer(mutating: $0), rows: entry.rows, columns: entry.columns)
+    }
+}
+
+private func draw(
+    _ entry: WeightEntry, _ matrix: Matrix, range: Double, _ stream: RandomStream, _ team: ThreadTeam
+) {
+    switch entry.role {
+    case .finalNorm, .layer(_, .attentionNorm), .layer(_, .feedForwardNorm), .layer(_, .queryNorm), .layer(_, .keyNorm):
+        matrix.fill(1)
+    default:
+        guard entry.isMatrix else { return matrix.fill(0) }
+        team.parallel(matrix.count, grain: 1 << 12) { indices in
+            for index in indices { matrix.base[index] = Real(range * stream.normal(UInt64(index))) }
+        }
+    }
+}
+
+/// Names, shapes and element types of a checkpoint against the table.
+private func checkTensors(_ entries: [WeightEntry], _ files: WeightFiles, _ configuration: ModelConfiguration) throws {
+    let expected = Set(entries.map(\.name))
+    let missing = entries.map(\.name).filter { !files.contains($0) }
+    guard missing.isEmpty else { throw ModelError.missingTensors(file: files.path, names: missing) }
+    let unused = files.names.filter { !expected.contains($0) && !isLeftover($0, configuration) }
+    guard unused.isEmpty else { throw ModelError.unusedTensors(file: files.path, names: unused) }
+    for entry in entries {
+        let tensor = try files.tensor(entry.name)
+        guard tensor.shape == entry.shape else {
+            throw ModelError.wrongShape(
+                file: files.path, tensor: entry.name, found: tensor.shape, expected: entry.shape)
+        }
+        guard [.float32, .bfloat16, .float16, .float64].contains(tensor.dataType) else {
+            throw ModelError.unsupportedElementType(
+                file: files.path, tensor: entry.name, found: tensor.dataType.rawValue)
+        }
+    }
+    try checkTiedHead(files, configuration)
+}
+
+/// Buffers that old versions of Transformers saved, and the copy of the embeddings that some tools save as the head.
+private func isLeftover(_ name: String, _ configuration: ModelConfiguration) -> Bool {
+    name.hasSuffix("rotary_emb.inv_freq")
+        || configuration.tiesEmbeddings && name == WeightTable.table(of: configuration.family).head
+}
+
+/// A head saved beside tied embeddings must be their copy.
+private func checkTiedHead(_ files: WeightFiles, _ configuration: ModelConfiguration) throws {
+    let table = WeightTable.table(of: configuration.family)
+    guard configuration.tiesEmbeddings, files.contains(table.head) else { return }
+    let (head, embedding) = (try files.tensor(table.head), try files.tensor(table.embedding))
+    guard head.dataType == embedding.dataType, head.bytes.elementsEqual(embedding.bytes) else {
+        throw ModelError.unsupportedFeature(
+            file: files.path, key: "tie_word_embeddings: true",
+            found: "\(table.head) different from \(table.embedding)",
+            supported: "equal weights, or tie_word_embeddings: false")
+    }
+}
