@@ -9,7 +9,7 @@ package struct LocalLauncher: WorkerLauncher {
     /// How long a worker may take for what.
     package struct Limits: Sendable {
         /// From its start to `hello`.
-        package var hello = Duration.seconds(10)
+        package var hello = Duration.seconds(30)
         /// From SIGTERM to SIGKILL, when the launcher itself is cancelled.
         package var stop = Duration.seconds(15 * 60)
         /// From the end of its output to SIGTERM.
