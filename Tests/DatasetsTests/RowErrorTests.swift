@@ -1,0 +1,84 @@
+import Datasets
+import Glibc
+import Testing
+
+@Suite("Errors name the place")
+struct RowErrorTests {
+    @Test(
+        arguments: [
+            (#"{"prompt": "p", "rejected": "r"}"#, "chosen", "no such field"),
+            (#"{"prompt": "p", "chosen": 7, "rejected": "r"}"#, "chosen", "a number"),
+            (#"{"prompt": "p", "chosen": null, "rejected": "r"}"#, "chosen", "null"),
+            (#"{"prompt": {}, "chosen": "c", "rejected": "r"}"#, "prompt", "an object"),
+            (#"{"prompt": "p", "chosen": "c", "rejected": ["r"]}"#, "rejected", "message 1"),
+        ])
+    func wrongFields(row: String, field: String, found: String) throws {
+        let folder = try Folder()
+        let good = #"{"prompt": "p", "chosen": "c", "rejected": "r"}"#
+        let path = try folder.write("d.jsonl", "\(good)\n\n\(row)\n")
+        let dataset = try Dataset(path)
+        let error = try #require(throws: DatasetError.self) { try dataset.preference(1) }
+        #expect(error.file == path && error.line == 3 && error.field == field)
+        #expect(error.found.contains(found))
+        #expect(error.description.hasPrefix("\(path):3: field \"\(field)\": found "))
+    }
+
+    @Test(
+        arguments: [
+            ("d.jsonl", "{\"text\": \"a\"", "not JSON"), ("d.jsonl", "[1, 2]", "a list"),
+            ("d.jsonl", "{\"text\": \"a\"} trailing", "not JSON"), ("d.jsonl", "nothing", "not JSON"),
+            ("d.csv", "text,b\nonly one", "1 fields"), ("d.csv", "text\n\"a\"x", "after a closing quote"),
+        ])
+    func malformedRows(name: String, content: String, found: String) throws {
+        let folder = try Folder()
+        let dataset = try Dataset(try folder.write(name, content))
+        let error = try #require(throws: DatasetError.self) { try dataset.text(0) }
+        #expect(error.found.contains(found), "\(error)")
+        #expect(error.line == (name.hasSuffix("csv") ? 2 : 1))
+    }
+
+    @Test(
+        arguments: [
+            ("d.json", "{\"text\": 1}", "does not begin"), ("d.json", "[{\"text\": \"a\"}", "inside the array"),
+            ("d.json", "[] x", "after the array"), ("d.csv", "a\n\"open", "inside a quoted field"),
+            ("d.jsonl", " \n\n", "no rows"), ("d.csv", "", "no header"), ("d.parquet", "x", "\"parquet\""),
+            ("d.jsonl.gz", "x", "compressed"),
+        ])
+    func malformedFiles(name: String, content: String, found: String) throws {
+        let folder = try Folder()
+        let path = try folder.write(name, content)
+        let error = try #require(throws: DatasetError.self) { try Dataset(path) }
+        #expect(error.found.contains(found), "\(error)")
+        #expect(error.description.contains(path))
+    }
+
+    @Test func invalidUTF8() throws {
+        let folder = try Folder()
+        let path = try folder.write("d.jsonl", Array("{\"text\": \"ok\"}\n{\"text\": \"é".utf8) + [0xFF] + Array("\"}".utf8))
+        let error = try #require(throws: DatasetError.self) { try Dataset(path).text(1) }
+        #expect(error.line == 2 && error.found == "invalid UTF-8 at byte 13")
+    }
+
+    @Test func hugeRow() throws {
+        let folder = try Folder()
+        let row = Array("{\"text\": \"a\"}\n{\"text\": \"".utf8) + [UInt8](repeating: 0x61, count: 65 << 20)
+        let error = try #require(throws: DatasetError.self) { try Dataset(try folder.write("d.jsonl", row)) }
+        #expect(error.line == 2 && error.expected.contains("67108864"))
+    }
+
+    @Test func fileChangedInUse() throws {
+        let folder = try Folder()
+        let path = try folder.write("d.txt", "one\n\ntwo\n")
+        let dataset = try Dataset(path)
+        #expect(try dataset.text(1) == "two")
+        let handle = try #require(fopen(path, "a"))
+        fputs("three\n", handle)
+        fclose(handle)
+        let error = try #require(throws: DatasetError.self) { try dataset.text(1) }
+        #expect(error.found.contains("changed"))
+    }
+
+    @Test func missingFile() {
+        #expect(throws: (any Error).self) { try Dataset("/nonexistent/d.jsonl") }
+    }
+}
