@@ -1,0 +1,85 @@
+import Testing
+
+@testable import JobModel
+
+/// Small deterministic generator, so that a failure can be run again.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+@Suite struct FuzzTests {
+    private static let pieces = [
+        "name", "method", ":", ": ", "- ", "\n", "\n  ", "{", "}", "[", "]", ",", "&a", "& b", "*a", "!!str", "!", "|", ">",
+        "\"", "'", "#", "---", "...", "<<", "?", "~", "null", "010", "1e5", "yes", "ti-dpo", "objective", "train", "\t",
+        "\\u0026", "\u{FEFF}", "é", "\u{1F600}", "%YAML 1.1", "a&b", "x", "0", "&1", "&_",
+    ]
+
+    private static func document(_ random: inout SplitMix) -> String {
+        (0..<Int.random(in: 0...30, using: &random)).map { _ in pieces.randomElement(using: &random) ?? "" }.joined()
+    }
+
+    @Test(arguments: 1...8)
+    func randomDocumentsAreRefusedOrRead(_ seed: Int) {
+        var random = SplitMix(state: UInt64(seed))
+        for _ in 0..<2000 {
+            let text = Self.document(&random)
+            for format in [SpecFormat.yaml, .json] {
+                do {
+                    let spec = try JobSpec.decode(Array(text.utf8), format: format)
+                    Issue.record("a random document became job \(spec.name): \(text)")
+                } catch {
+                    #expect(!error.diagnostics.isEmpty)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: 1...4)
+    func damagedSpecificationsNeverCrash(_ seed: Int) {
+        var random = SplitMix(state: UInt64(seed))
+        for example in Examples.all {
+            for _ in 0..<150 {
+                var bytes = Array(example.utf8)
+                for _ in 0..<Int.random(in: 1...4, using: &random) {
+                    let index = Int.random(in: bytes.indices, using: &random)
+                    switch Int.random(in: 0...3, using: &random) {
+                    case 0: bytes[index] = UInt8.random(in: 0...255, using: &random)
+                    case 1: bytes.remove(at: index)
+                    case 2: bytes.insert(contentsOf: Array((Self.pieces.randomElement(using: &random) ?? "").utf8), at: index)
+                    default: bytes.removeSubrange(index...)
+                    }
+                    if bytes.isEmpty { break }
+                }
+                if let spec = try? JobSpec.decode(bytes) {
+                    #expect((try? JobSpec.decode(spec.canonicalJSON(), format: .json)) == spec)
+                }
+            }
+        }
+    }
+
+    /// Whatever passes the scan of the bytes has no anchor for the parser: an alias to it would be undefined.
+    @Test func nothingThatPassesTheScanHasAnAnchor() {
+        var random = SplitMix(state: 99)
+        let names = ["a", "1", "_", "-", "ab"]
+        for _ in 0..<5000 {
+            let name = names.randomElement(using: &random) ?? "a"
+            let text = "x: \(Self.document(&random)) &\(name) 1\ny: *\(name)\n"
+            guard SourceText.firstAnchor(in: Array(text.utf8)) == nil else { continue }
+            #expect(!refusal(of: text).isEmpty)
+        }
+    }
+
+    @Test func nearestNames() {
+        #expect(NearestName.distance("keep_lats", "keep_last") == 1)
+        #expect(NearestName.of("methd", among: ["method", "model"]) == "method")
+        #expect(NearestName.of("zzz", among: ["method", "model"]) == nil)
+    }
+}
