@@ -86,16 +86,21 @@ let commands: [Target] = [
 
 let testing: [Target] = [
     .target(
-        name: "TestSupport", dependencies: ["Compute", "Safetensors", "Transformer"], path: "Tests/TestSupport",
-        swiftSettings: strict),
+        name: "TestSupport", dependencies: ["Compute", "Safetensors", "Transformer", "DurableFiles"],
+        path: "Tests/TestSupport", swiftSettings: strict),
     tests("ComputeTests", ["Compute", "CKernels", "TestSupport"]),
     tests("SafetensorsTests", ["Safetensors", "DurableFiles"]),
     tests("TokenizationTests", ["Tokenization"]),
-    tests("TransformerTests", ["Transformer", "Compute", "Safetensors", "TestSupport"]),
+    tests("TransformerTests", ["Transformer", "Compute", "Safetensors", "DurableFiles", "TestSupport"]),
     tests("AlignmentTests", ["Alignment", "Compute", "TestSupport"]),
     tests("DatasetsTests", ["Datasets", "Tokenization", "Compute", "DurableFiles"]),
     tests("TrainingTests", ["Training", "Transformer", "Alignment", "Compute", "Safetensors", "TestSupport"]),
-    tests("GoldenTests", ["Training", "Transformer", "Alignment", "Compute", "Safetensors", "Tokenization", "TestSupport"]),
+    tests(
+        "GoldenTests",
+        [
+            "Training", "Transformer", "Alignment", "Compute", "Safetensors", "Tokenization", "DurableFiles",
+            "TestSupport",
+        ]),
     tests("JobModelTests", ["JobModel"]),
     tests("DurableFilesTests", ["DurableFiles"]),
     tests("JobQueueTests", ["JobQueue", "JobModel"]),

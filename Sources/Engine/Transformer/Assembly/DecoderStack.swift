@@ -62,7 +62,7 @@ package struct DecoderStack {
     ///
     /// - Parameter afterBlock: called with the number and activations of each block as soon as it has run.
     package func forward(
-        _ layout: SequenceLayout, _ a: Activations, _ pass: Pass = Pass(), _ context: Context,
+        _ layout: SequenceLayout, _ a: Activations, _ pass: Pass, _ context: Context,
         afterBlock: (Int, DecoderBlock.Activations) -> Void = { _, _ in }
     ) -> Matrix {
         guard let scratch = a.scratch else { return a.input }
@@ -77,7 +77,7 @@ package struct DecoderStack {
     /// only its parameters' part and `gradient` ends without meaning.
     package func backward(
         _ gradient: Matrix, _ layout: SequenceLayout, _ a: Activations, inputGradient: Bool = true,
-        _ pass: Pass = Pass(), _ context: Context
+        _ pass: Pass, _ context: Context
     ) {
         guard let scratch = a.scratch else { return }
         precondition(a.recording != .none, "a pass that recorded nothing has no adjoint")

@@ -45,7 +45,7 @@ package struct LanguageModel {
     /// Hidden states of packed tokens. They stay in `activations.hidden`.
     @discardableResult
     package func forward(
-        _ ids: [Int32], _ layout: SequenceLayout, _ a: Activations, _ pass: Pass = Pass(), _ context: Context
+        _ ids: [Int32], _ layout: SequenceLayout, _ a: Activations, _ pass: Pass, _ context: Context
     ) -> Matrix {
         embedding.forward(ids, into: a.stack.input, context)
         return forward(layout, a, pass, context)
@@ -54,7 +54,7 @@ package struct LanguageModel {
     /// Hidden states of embeddings that the caller has put in `activations.stack.input`.
     @discardableResult
     package func forward(
-        _ layout: SequenceLayout, _ a: Activations, _ pass: Pass = Pass(), _ context: Context
+        _ layout: SequenceLayout, _ a: Activations, _ pass: Pass, _ context: Context
     ) -> Matrix {
         let output = stack.forward(layout, a.stack, pass, context)
         norm.forward(output, into: a.hidden, inverseRMS: a.inverseRMS, context)
@@ -68,7 +68,7 @@ package struct LanguageModel {
     /// - Parameter ids: nil when the input was not looked up in the embedding.
     @discardableResult
     package func backward(
-        _ ids: [Int32]?, _ layout: SequenceLayout, _ a: Activations, _ pass: Pass = Pass(), _ context: Context
+        _ ids: [Int32]?, _ layout: SequenceLayout, _ a: Activations, _ pass: Pass, _ context: Context
     ) -> Matrix {
         let trainsEmbedding = ids != nil && embedding.weight.wantedGradient(context) != nil
         zero(a.streamGradient, context)

@@ -32,7 +32,7 @@ extension LanguageModel {
     /// - Parameter onToken: called with (sequence, token) as soon as a token is chosen, for live output.
     /// - Returns: the new tokens of each sequence, the stop token included.
     package func generate(
-        _ request: GenerationRequest, _ pass: Pass = Pass(), _ context: Context,
+        _ request: GenerationRequest, _ pass: Pass, _ context: Context,
         onToken: (Int, Int32) -> Void = { _, _ in }
     ) throws -> [[Int32]] {
         let mark = context.arena.mark()
@@ -129,9 +129,11 @@ private struct Generation {
             responses[sequence].append(token)
             onToken(sequence, token)
         }
-        active.removeAll { sequence in
-            !hasRoom(sequence) || responses[sequence].last.map(request.stopTokens.contains) ?? false
-        }
+        active = active.filter { hasRoom($0) && !hasStopped($0) }
+    }
+
+    private func hasStopped(_ sequence: Int) -> Bool {
+        responses[sequence].last.map(request.stopTokens.contains) ?? false
     }
 
     private func length(_ sequence: Int) -> Int { request.prompts[sequence].count + responses[sequence].count }
