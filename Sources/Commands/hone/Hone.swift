@@ -1,0 +1,37 @@
+import ArgumentParser
+
+/// What a person types.
+@main
+struct Hone: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hone",
+        abstract: "Train language models on this machine: submit jobs, watch them, use what they made.",
+        discussion: """
+            A job is a YAML file. `hone run job.yaml` runs it here and now; `hone submit job.yaml` hands it to the daemon.
+
+            Exit status: 0 ok; 1 a job failed; 2 usage; 3 no such job; 4 the daemon is not running; 5 refused; \
+            78 configuration.
+            """,
+        subcommands: [],
+        groupedSubcommands: [
+            CommandGroup(name: "Jobs", subcommands: [Run.self, Submit.self, Validate.self, Methods.self]),
+            CommandGroup(name: "What runs", subcommands: [Log.self, Metrics.self]),
+            CommandGroup(name: "Models", subcommands: [Score.self, Generate.self]),
+        ])
+}
+
+/// The exit codes of every command.
+extension ExitCode {
+    /// A job did not succeed.
+    static let jobFailed = ExitCode(1)
+    /// The command line is not right.
+    static let usage = ExitCode(2)
+    /// There is no such job.
+    static let noSuchJob = ExitCode(3)
+    /// The daemon does not answer.
+    static let noDaemon = ExitCode(4)
+    /// It was refused; the message says why.
+    static let refused = ExitCode(5)
+    /// Something about the installation is not right.
+    static let configuration = ExitCode(78)
+}

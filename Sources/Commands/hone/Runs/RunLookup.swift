@@ -1,0 +1,38 @@
+import ArgumentParser
+import DurableFiles
+import Supervision
+
+extension Root {
+    /// The run directory of a job given by number or name (the newest of that name); ends the command with 3 if there is
+    /// none.
+    func existingRun(_ job: String) throws -> RunDirectory {
+        let runs = ((try? directoryNames(runs)) ?? []).compactMap(RunName.init)
+        let matching = runs.filter { "\($0.id)" == job || $0.name == job }
+        guard let newest = matching.max(by: { $0.id < $1.id }) else {
+            Terminal.complain("no job \(job) under \(self.runs)")
+            throw ExitCode.noSuchJob
+        }
+        return run(newest.id, newest.name)
+    }
+}
+
+/// `<id>-<name>`, as run directories are called.
+struct RunName {
+    let id: Int64
+    let name: String
+
+    init?(_ directory: String) {
+        let parts = directory.split(separator: "-", maxSplits: 1)
+        guard parts.count == 2, let id = Int64(parts[0]) else { return nil }
+        self.id = id
+        name = String(parts[1])
+    }
+}
+
+extension RunDirectory {
+    /// Number of the newest attempt that has a log; 0 before the first.
+    var newestAttempt: Int64 {
+        let names = (try? directoryNames(logs)) ?? []
+        return names.compactMap { Int64($0.dropFirst("attempt-".count).dropLast(".log".count)) }.max() ?? 0
+    }
+}

@@ -1,0 +1,47 @@
+/// Aligned columns for people.
+struct Table {
+    /// Which side a column is aligned to.
+    enum Side {
+        case left, right
+    }
+
+    private let columns: [(title: String, side: Side)]
+    private var rows: [[Cell]] = []
+
+    /// A text and its style; the style does not count for the width.
+    struct Cell: ExpressibleByStringLiteral {
+        let text: String
+        let style: Style?
+
+        init(_ text: String, _ style: Style? = nil) {
+            self.text = text
+            self.style = style
+        }
+
+        init(stringLiteral value: String) { self.init(value) }
+    }
+
+    init(_ columns: [(title: String, side: Side)]) { self.columns = columns }
+
+    mutating func add(_ row: [Cell]) { rows.append(row) }
+
+    /// The lines of the table, the titles first.
+    var lines: [String] {
+        let all = [columns.map { Cell($0.title, .bold) }] + rows
+        let widths = columns.indices.map { column in all.map { $0[column].text.count }.max() ?? 0 }
+        return all.map { row in
+            let cells = row.indices.map { column in
+                let cell = row[column]
+                let padding = String(repeating: " ", count: widths[column] - cell.text.count)
+                let text = cell.style.map { cell.text.styled($0) } ?? cell.text
+                return columns[column].side == .left ? text + padding : padding + text
+            }
+            var line = cells.joined(separator: "  ")
+            while line.last == " " { line.removeLast() }
+            return line
+        }
+    }
+
+    /// Prints it to standard output.
+    func print() { lines.forEach(Terminal.say) }
+}
