@@ -55,7 +55,8 @@ func refusal(of text: String, format: SpecFormat = .yaml, paths: InputPathRule =
     }
 
     @Test func inputsOfJobsImplyDependencies() throws {
-        let spec = try decoded("{name: d, method: dpo, model: {job: tiny}, dataset: {train: {job: 7, artifact: a.jsonl}}}")
+        let spec = try decoded(
+            "{name: d, method: dpo, model: {job: tiny}, dataset: {train: {job: 7, artifact: a.jsonl}}}")
         #expect(spec.after.isEmpty)
         #expect(spec.dependencies == [Dependency(.name("tiny")), Dependency(.number(7))])
         #expect(spec.inputs.map(\.role) == [.model, .trainingData])
@@ -63,7 +64,8 @@ func refusal(of text: String, format: SpecFormat = .yaml, paths: InputPathRule =
 
     @Test func dependenciesInEveryForm() throws {
         let spec = try decoded(
-            "{name: d, method: dpo, model: m, dataset: {train: x}, after: [a, 41, {job: b, when: any}, {job: 3, when: failed}]}")
+            "{name: d, method: dpo, model: m, dataset: {train: x}, after: [a, 41, {job: b, when: any}, {job: 3, when: failed}]}"
+        )
         #expect(
             spec.after == [
                 Dependency(.name("a")), Dependency(.number(41)), Dependency(.name("b"), .any),
@@ -89,13 +91,16 @@ func refusal(of text: String, format: SpecFormat = .yaml, paths: InputPathRule =
 
     @Test func defaultsAreWrittenOut() throws {
         let text = String(decoding: try decoded(Examples.dpo).canonicalJSON(), as: UTF8.self)
-        for line in [#""max_failures": 2"#, #""epochs": 1"#, #""beta": 0.1"#, #""reference": "cached""#, #""time_limit": "7d""#] {
+        for line in [
+            #""max_failures": 2"#, #""epochs": 1"#, #""beta": 0.1"#, #""reference": "cached""#, #""time_limit": "7d""#,
+        ] {
             #expect(text.contains(line))
         }
     }
 
     @Test func presetsFillWhatIsLeftOutAndKeysWin() throws {
-        let release = try decoded("{name: t, method: ti-dpo, model: m, dataset: {train: x}, objective: {lambda: 1, preset: release}}")
+        let release = try decoded(
+            "{name: t, method: ti-dpo, model: m, dataset: {train: x}, objective: {lambda: 1, preset: release}}")
         guard case .tiDPO(let settings) = release.objective else {
             Issue.record("not ti-dpo")
             return
@@ -106,7 +111,8 @@ func refusal(of text: String, format: SpecFormat = .yaml, paths: InputPathRule =
         #expect(settings.gamma == 0.001 && settings.tripletMargin == 0.001 && settings.priorSigmaDivisor == 8)
         #expect(release.reference == .live)
 
-        let ablation = try decoded("{name: t, method: ti-dpo, model: m, dataset: {train: x}, objective: {preset: no_triplet}}")
+        let ablation = try decoded(
+            "{name: t, method: ti-dpo, model: m, dataset: {train: x}, objective: {preset: no_triplet}}")
         guard case .tiDPO(let without) = ablation.objective else {
             Issue.record("not ti-dpo")
             return
@@ -133,7 +139,8 @@ func refusal(of text: String, format: SpecFormat = .yaml, paths: InputPathRule =
     }
 
     @Test func jsonReadsLikeYAML() throws {
-        let json = #"{"name": "d", "method": "dpo", "model": "m", "dataset": {"train": "x"}, "comment": "\ud83d\ude00 \\ud83d \/"}"#
+        let json =
+            #"{"name": "d", "method": "dpo", "model": "m", "dataset": {"train": "x"}, "comment": "\ud83d\ude00 \\ud83d \/"}"#
         let spec = try decoded(json, format: .json)
         #expect(spec.comment == "\u{1F600} \\ud83d /")
         #expect(refusal(of: "{name: d}", format: .json).first?.contains("not valid JSON") == true)

@@ -78,9 +78,11 @@ enum Examples {
         train: {steps: 100}
         """
 
-    static let sft = "{name: s, method: sft, model: m, dataset: {train: rows.jsonl}, adapter: {rank: 4, targets: [v_proj, q_proj]}}"
+    static let sft =
+        "{name: s, method: sft, model: m, dataset: {train: rows.jsonl}, adapter: {rank: 4, targets: [v_proj, q_proj]}}"
 
-    static let dpo = "{name: d, method: dpo, model: m, dataset: {train: pairs.jsonl}, objective: {label_smoothing: 0.1}}"
+    static let dpo =
+        "{name: d, method: dpo, model: m, dataset: {train: pairs.jsonl}, objective: {label_smoothing: 0.1}}"
 
     static let all = [tiDPO, autoencoder, finetune, pretrain, sft, dpo]
 }

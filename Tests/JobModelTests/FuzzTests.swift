@@ -17,7 +17,8 @@ struct SplitMix: RandomNumberGenerator {
 
 @Suite struct FuzzTests {
     private static let pieces = [
-        "name", "method", ":", ": ", "- ", "\n", "\n  ", "{", "}", "[", "]", ",", "&a", "& b", "*a", "!!str", "!", "|", ">",
+        "name", "method", ":", ": ", "- ", "\n", "\n  ", "{", "}", "[", "]", ",", "&a", "& b", "*a", "!!str", "!", "|",
+        ">",
         "\"", "'", "#", "---", "...", "<<", "?", "~", "null", "010", "1e5", "yes", "ti-dpo", "objective", "train", "\t",
         "\\u0026", "\u{FEFF}", "é", "\u{1F600}", "%YAML 1.1", "a&b", "x", "0", "&1", "&_",
     ]
@@ -53,7 +54,9 @@ struct SplitMix: RandomNumberGenerator {
                     switch Int.random(in: 0...3, using: &random) {
                     case 0: bytes[index] = UInt8.random(in: 0...255, using: &random)
                     case 1: bytes.remove(at: index)
-                    case 2: bytes.insert(contentsOf: Array((Self.pieces.randomElement(using: &random) ?? "").utf8), at: index)
+                    case 2:
+                        bytes.insert(
+                            contentsOf: Array((Self.pieces.randomElement(using: &random) ?? "").utf8), at: index)
                     default: bytes.removeSubrange(index...)
                     }
                     if bytes.isEmpty { break }

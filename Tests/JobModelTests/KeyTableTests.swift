@@ -25,7 +25,9 @@ import Testing
         let column = (parts.count - 1) * 2 + (parts.last?.count ?? 0) + 3
         let errors = refusal(of: lines.joined(separator: "\n"))
         let isThere = errors.contains { line in
-            (column...(column + 1)).contains { line.hasPrefix("t.yaml:\(lines.count):\($0): error: \(wrong.key.path): ") }
+            (column...(column + 1)).contains {
+                line.hasPrefix("t.yaml:\(lines.count):\($0): error: \(wrong.key.path): ")
+            }
         }
         #expect(isThere, "\(errors)")
     }

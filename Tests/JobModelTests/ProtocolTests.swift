@@ -20,8 +20,11 @@ import Testing
     static let commands: [WorkerCommand] = [
         .start(
             StartCommand(
-                job: 4, fence: 2, runDir: "/r", specSha256: "ff", inputs: ["dataset.train": "/d/x.jsonl", "model": "/m"],
-                pins: [InputPin(role: .model, path: "/m/config.json", device: 1, inode: 2, size: 3, modifiedNanoseconds: 4)],
+                job: 4, fence: 2, runDir: "/r", specSha256: "ff",
+                inputs: ["dataset.train": "/d/x.jsonl", "model": "/m"],
+                pins: [
+                    InputPin(role: .model, path: "/m/config.json", device: 1, inode: 2, size: 3, modifiedNanoseconds: 4)
+                ],
                 cpus: [1], threads: 1, memory: 100, deadlineMs: 1000)),
         .checkpoint(reason: "asked"),
         .stop(StopCommand(mode: .checkpoint, deadlineMs: 60_000)),

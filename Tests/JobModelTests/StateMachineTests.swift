@@ -26,7 +26,9 @@ import Testing
     @Test(arguments: JobState.allCases, JobWish.allCases)
     func everyEventMovesOnlyAlongLegalSteps(_ state: JobState, _ wish: JobWish) {
         for event in Self.events {
-            guard case .becomes(let next, let path) = Lifecycle(state: state, wish: wish).applying(event) else { continue }
+            guard case .becomes(let next, let path) = Lifecycle(state: state, wish: wish).applying(event) else {
+                continue
+            }
             var here = state
             for step in path {
                 #expect(here.successors.contains(step), "\(state) to \(step) by \(event)")
@@ -41,7 +43,9 @@ import Testing
         for state in JobState.allCases {
             for wish in JobWish.allCases {
                 for event in Self.events {
-                    guard case .becomes(_, let path) = Lifecycle(state: state, wish: wish).applying(event) else { continue }
+                    guard case .becomes(_, let path) = Lifecycle(state: state, wish: wish).applying(event) else {
+                        continue
+                    }
                     taken.formUnion(zip([state] + path, path).map { [$0, $1] })
                 }
             }
@@ -117,7 +121,10 @@ import Testing
 
     @Test func backoffDoublesUpToAnHour() {
         let policy = RetryPolicy()
-        #expect((1...8).map { policy.delay(beforeRetry: $0, jitter: 0).value / 1000 } == [60, 120, 240, 480, 960, 1920, 3600, 3600])
+        #expect(
+            (1...8).map { policy.delay(beforeRetry: $0, jitter: 0).value / 1000 } == [
+                60, 120, 240, 480, 960, 1920, 3600, 3600,
+            ])
         #expect(policy.delay(beforeRetry: 1, jitter: 0.5).value == 67_500)
         #expect(policy.delay(beforeRetry: 1_000_000, jitter: 0) == RetryPolicy.longestBackoff)
     }

@@ -22,7 +22,8 @@ enum CanonicalValue: Sendable, Hashable {
         case .number(let value): Self.digits(of: value)
         case .flag(let value): value ? "true" : "false"
         case .list(let values): "[\(values.map(\.inline).joined(separator: ", "))]"
-        case .object(let fields): "{\(Self.sorted(fields).map { "\($0.key): \($0.value.inline)" }.joined(separator: ", "))}"
+        case .object(let fields):
+            "{\(Self.sorted(fields).map { "\($0.key): \($0.value.inline)" }.joined(separator: ", "))}"
         }
     }
 

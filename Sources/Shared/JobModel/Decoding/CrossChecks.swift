@@ -97,11 +97,13 @@ enum CrossChecks {
 
     private static func checkImportance(_ settings: TIDPOObjective, _ spec: JobSpec, _ reader: inout SpecReader) {
         if settings.baseObjective == .dpo, settings.klAlpha > 0 {
-            reader.report("objective.kl_alpha", "only a tdpo base has a KL term; write base_objective: tdpo2, or kl_alpha: 0")
+            reader.report(
+                "objective.kl_alpha", "only a tdpo base has a KL term; write base_objective: tdpo2, or kl_alpha: 0")
         }
         if settings.attributionTarget == .margin, settings.importanceModel == .reference {
             reader.report(
-                "objective.attribution_target", "the margin of the reference against itself is 0; ask importance_model: policy")
+                "objective.attribution_target",
+                "the margin of the reference against itself is 0; ask importance_model: policy")
         }
         if settings.importanceModel == .reference, spec.reference == .cached, settings.importanceRefresh != .once {
             reader.report(

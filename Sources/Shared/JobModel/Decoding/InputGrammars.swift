@@ -78,7 +78,9 @@ enum InputName {
         }
         guard rule == .underRoots else { return nil }
         if text.hasPrefix("/") { return "is an absolute path; write a name under a configured root" }
-        if text.hasPrefix("~") { return "starts with \"~\", which is not expanded; write a name under a configured root" }
+        if text.hasPrefix("~") {
+            return "starts with \"~\", which is not expanded; write a name under a configured root"
+        }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         if parts.contains("..") { return "leads out of its root with \"..\"" }
         if parts.contains(".") || parts.contains("") { return "has an empty part or \".\"" }
@@ -110,7 +112,9 @@ extension ValueGrammar where Value == [Dependency] {
         return ValueGrammar(type: "\(one.type), or a list of these") { node, path, reader in
             if case .sequence = node.content { return several.parse(node, path, &reader) }
             return one.parse(node, path, &reader).map { [$0] }
-        } write: { several.write($0) }
+        } write: {
+            several.write($0)
+        }
     }
 }
 
@@ -119,7 +123,8 @@ extension ValueGrammar where Value == Dependency {
         let type = "the name or the number of a job, or {job: NAME, when: ok, any or failed}"
         return ValueGrammar(type: type) { node, path, reader in
             switch node.content {
-            case .scalar: return ValueGrammar<Dependency.Target>.target.parse(node, path, &reader).map { Dependency($0) }
+            case .scalar:
+                return ValueGrammar<Dependency.Target>.target.parse(node, path, &reader).map { Dependency($0) }
             case .mapping:
                 var parts = DependencyParts()
                 DependencyParts.section.read(node, path, into: &parts, &reader)
@@ -128,7 +133,9 @@ extension ValueGrammar where Value == Dependency {
                 reader.report(node, path, expected: type)
                 return nil
             }
-        } write: { DependencyParts.section.write(DependencyParts(job: $0.target, when: $0.condition)) }
+        } write: {
+            DependencyParts.section.write(DependencyParts(job: $0.target, when: $0.condition))
+        }
     }
 }
 

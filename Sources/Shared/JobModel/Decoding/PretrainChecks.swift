@@ -9,7 +9,8 @@ enum PretrainChecks {
         }
         guard var shape = settings.architecture else {
             if !reader.isFaulty("objective"), !reader.isFaulty("model") {
-                reader.report("objective.architecture", "missing; write the shape of a new model, or a model to start from")
+                reader.report(
+                    "objective.architecture", "missing; write the shape of a new model, or a model to start from")
             }
             return
         }
@@ -17,7 +18,8 @@ enum PretrainChecks {
         settings.architecture = shape
         if settings.tokenizer == nil { settings.tokenizer = .train(vocabularySize: 2048) }
         if let longest = spec.dataset.maxLength, longest > shape.context {
-            reader.report("dataset.max_length", "\(longest) is longer than objective.architecture.context \(shape.context)")
+            reader.report(
+                "dataset.max_length", "\(longest) is longer than objective.architecture.context \(shape.context)")
         }
     }
 
@@ -30,7 +32,8 @@ enum PretrainChecks {
         }
         if shape.headDimension == nil {
             guard shape.hiddenSize.isMultiple(of: shape.heads) else {
-                reader.report("\(key).heads", "\(shape.heads) does not divide hidden_size \(shape.hiddenSize); or give head_dim")
+                reader.report(
+                    "\(key).heads", "\(shape.heads) does not divide hidden_size \(shape.hiddenSize); or give head_dim")
                 return
             }
             shape.headDimension = shape.hiddenSize / shape.heads

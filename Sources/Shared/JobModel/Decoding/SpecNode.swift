@@ -141,7 +141,8 @@ extension SpecErrors {
             let before = Array(text.prefix(offset ?? 0).utf8)
             self.init(SourceText.mark(of: before.count, in: before), problem)
         case .duplicatedKeysInMapping(let duplicates, let context):
-            self.init(SourceMark(context.mark), "duplicate key; this is the first", key: duplicates.joined(separator: ", "))
+            self.init(
+                SourceMark(context.mark), "duplicate key; this is the first", key: duplicates.joined(separator: ", "))
         case .memory, .no, .writer, .emitter, .representer, .dataCouldNotBeDecoded:
             self.init(.beginning, "not readable as YAML")
         }

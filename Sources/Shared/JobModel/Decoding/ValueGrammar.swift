@@ -83,9 +83,13 @@ extension ValueGrammar where Value == Int64 {
     /// A whole number in `range`; `words` says what the range is.
     static func integer64(_ range: ClosedRange<Int64>, words: String) -> ValueGrammar {
         ValueGrammar("a whole number \(words)") { text, isPlain in
-            guard isPlain, text.wholeMatch(of: /[+-]?(0|[1-9][0-9]*)/) != nil, let value = Int64(text) else { return nil }
+            guard isPlain, text.wholeMatch(of: /[+-]?(0|[1-9][0-9]*)/) != nil, let value = Int64(text) else {
+                return nil
+            }
             return range.contains(value) ? value : nil
-        } write: { .integer($0) }
+        } write: {
+            .integer($0)
+        }
     }
 
     /// A key of random numbers.
@@ -94,7 +98,8 @@ extension ValueGrammar where Value == Int64 {
 
 extension ValueGrammar where Value == Int {
     static func integer(_ range: ClosedRange<Int>) -> ValueGrammar {
-        narrowed(range, words: range.count == 1 ? "\(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)")
+        narrowed(
+            range, words: range.count == 1 ? "\(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)")
     }
 
     /// At least `minimum`; the upper bound only keeps products of sizes within 64 bits.
@@ -106,7 +111,9 @@ extension ValueGrammar where Value == Int {
         let wide = ValueGrammar<Int64>.integer64(Int64(range.lowerBound)...Int64(range.upperBound), words: words)
         return ValueGrammar(type: wide.type) { node, path, reader in
             wide.parse(node, path, &reader).map { Int($0) }
-        } write: { .integer(Int64($0)) }
+        } write: {
+            .integer(Int64($0))
+        }
     }
 }
 
@@ -115,7 +122,9 @@ extension ValueGrammar where Value == Double {
         ValueGrammar("a number \(range.words)") { text, isPlain in
             guard isPlain, let value = NumberText.number(text) else { return nil }
             return range.contains(value) ? value : nil
-        } write: { .number($0) }
+        } write: {
+            .number($0)
+        }
     }
 }
 
@@ -138,7 +147,9 @@ extension ValueGrammar where Value == Bool {
             case "false" where isPlain: false
             default: nil
             }
-        } write: { .flag($0) }
+        } write: {
+            .flag($0)
+        }
     }
 }
 
@@ -146,7 +157,9 @@ extension ValueGrammar where Value == Milliseconds {
     static var duration: ValueGrammar {
         ValueGrammar("a duration above 0 such as 90s, 10min or 36h") { text, _ in
             Milliseconds(text).flatMap { $0.value > 0 ? $0 : nil }
-        } write: { .text($0.description) }
+        } write: {
+            .text($0.description)
+        }
     }
 }
 
@@ -154,7 +167,9 @@ extension ValueGrammar where Value == Timestamp {
     static var moment: ValueGrammar {
         ValueGrammar("an RFC 3339 time such as 2026-01-31T18:00:00Z") { text, _ in
             Timestamp(rfc3339: text)
-        } write: { .text($0.description) }
+        } write: {
+            .text($0.description)
+        }
     }
 }
 

@@ -6,28 +6,36 @@ extension ValueGrammar where Value == String {
                 $0.properties.generalCategory != .control || $0 == "\n" || $0 == "\t"
             }
             return !text.isEmpty && text.count <= limit && isPrintable ? text : nil
-        } write: { .text($0) }
+        } write: {
+            .text($0)
+        }
     }
 
     /// A name that is safe as a file name and never mistaken for a number.
     static var name: ValueGrammar {
         ValueGrammar("a name: a letter, then at most 63 letters, digits, \".\", \"_\" or \"-\"") { text, _ in
             JobSpec.isName(text) ? text : nil
-        } write: { .text($0) }
+        } write: {
+            .text($0)
+        }
     }
 
     /// Name of a metric, such as `eval_rewards/accuracies`.
     static var metric: ValueGrammar {
         ValueGrammar("the name of an evaluation metric such as eval_loss") { text, _ in
             text.wholeMatch(of: #/eval_[A-Za-z0-9_./-]{1,100}/#) != nil ? text : nil
-        } write: { .text($0) }
+        } write: {
+            .text($0)
+        }
     }
 
     /// Lower-case hex digits of a SHA-256.
     static var digest: ValueGrammar {
         ValueGrammar("64 hexadecimal digits") { text, _ in
             text.wholeMatch(of: /[0-9a-fA-F]{64}/) != nil ? text.lowercased() : nil
-        } write: { .text($0) }
+        } write: {
+            .text($0)
+        }
     }
 }
 
@@ -57,7 +65,9 @@ extension ValueGrammar where Value: RawRepresentable<String> & CaseIterable {
             let advice = NearestName.of(text, among: words).map { "; did you mean \($0)?" } ?? ""
             reader.report(node.mark, path, "expected \(type), found \(node.found)\(advice)")
             return nil
-        } write: { .text($0.rawValue) }
+        } write: {
+            .text($0.rawValue)
+        }
     }
 }
 
@@ -82,7 +92,9 @@ extension ValueGrammar {
                 }
             }
             return values
-        } write: { .list($0.map(element.write)) }
+        } write: {
+            .list($0.map(element.write))
+        }
     }
 }
 
@@ -99,12 +111,15 @@ extension ValueGrammar where Value == [String: String] {
             var pairs: [String: String] = [:]
             for entry in entries {
                 guard entry.key.wholeMatch(of: #/[A-Za-z0-9._/-]{1,64}/#) != nil else {
-                    reader.report(entry.mark, path, "a label is at most 64 letters, digits, \".\", \"_\", \"/\" or \"-\"")
+                    reader.report(
+                        entry.mark, path, "a label is at most 64 letters, digits, \".\", \"_\", \"/\" or \"-\"")
                     continue
                 }
                 pairs[entry.key] = text.parse(entry.value, "\(path).\(entry.key)", &reader)
             }
             return pairs
-        } write: { .object($0.mapValues { .text($0) }) }
+        } write: {
+            .object($0.mapValues { .text($0) })
+        }
     }
 }

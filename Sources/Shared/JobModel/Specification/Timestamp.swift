@@ -39,7 +39,8 @@ extension Timestamp: CustomStringConvertible {
             hour < 24, minute < 60, second < 60
         else { return nil }
         var offset: Int64 = 0
-        if let sign = match.8, let hours = match.9.flatMap({ Int64($0) }), let minutes = match.10.flatMap({ Int64($0) }) {
+        if let sign = match.8, let hours = match.9.flatMap({ Int64($0) }), let minutes = match.10.flatMap({ Int64($0) })
+        {
             guard hours < 24, minutes < 60 else { return nil }
             offset = (sign == "-" ? -1 : 1) * (hours * 3600 + minutes * 60)
         }

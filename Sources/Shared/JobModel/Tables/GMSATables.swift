@@ -78,7 +78,9 @@ enum GMSATables {
 
     private static let generation = Section<GMSAGenerationSettings>([
         .value("max_new", \.maxNew, .count(), "most tokens of an answer"),
-        .value("repetition_penalty", \.repetitionPenalty, .number(NumberRange(lower: .including(1), upper: nil)), "1: none"),
+        .value(
+            "repetition_penalty", \.repetitionPenalty, .number(NumberRange(lower: .including(1), upper: nil)), "1: none"
+        ),
         .value("f1_refs", \.f1References, .word, "which of several gold answers counts"),
     ])
 }

@@ -38,41 +38,53 @@ enum MethodTable {
             Entry(
                 method: method, summary: "train a language model on plain text, from random weights or from a model",
                 isImplemented: true,
-                grammar: ObjectiveGrammar(ObjectiveTables.pretrain) { .pretrain($0) } unwrap: {
+                grammar: ObjectiveGrammar(ObjectiveTables.pretrain) {
+                    .pretrain($0)
+                } unwrap: {
                     if case .pretrain(let settings) = $0 { settings } else { nil }
                 })
         case .sft:
             Entry(
                 method: method, summary: "supervised fine-tuning on prompt and response", isImplemented: true,
-                grammar: ObjectiveGrammar(ObjectiveTables.sft) { .sft($0) } unwrap: {
+                grammar: ObjectiveGrammar(ObjectiveTables.sft) {
+                    .sft($0)
+                } unwrap: {
                     if case .sft(let settings) = $0 { settings } else { nil }
                 })
         case .dpo:
             Entry(
                 method: method, summary: "direct preference optimisation on prompt, chosen, rejected",
                 isImplemented: true,
-                grammar: ObjectiveGrammar(ObjectiveTables.dpo) { .dpo($0) } unwrap: {
+                grammar: ObjectiveGrammar(ObjectiveTables.dpo) {
+                    .dpo($0)
+                } unwrap: {
                     if case .dpo(let settings) = $0 { settings } else { nil }
                 })
         case .tiDPO:
             Entry(
                 method: method, summary: "token-importance guided DPO with a triplet term (arXiv 2505.19653)",
                 isImplemented: true,
-                grammar: ObjectiveGrammar(ObjectiveTables.tiDPO) { .tiDPO($0) } unwrap: {
+                grammar: ObjectiveGrammar(ObjectiveTables.tiDPO) {
+                    .tiDPO($0)
+                } unwrap: {
                     if case .tiDPO(let settings) = $0 { settings } else { nil }
                 })
         case .gmsaAutoencoder:
             Entry(
                 method: method, summary: "GMSA stage 1: compress a context into soft tokens that restate it",
                 isImplemented: false,
-                grammar: ObjectiveGrammar(GMSATables.autoencoder) { .gmsaAutoencoder($0) } unwrap: {
+                grammar: ObjectiveGrammar(GMSATables.autoencoder) {
+                    .gmsaAutoencoder($0)
+                } unwrap: {
                     if case .gmsaAutoencoder(let settings) = $0 { settings } else { nil }
                 })
         case .gmsaFinetune:
             Entry(
                 method: method, summary: "GMSA stage 2: teach the decoder to answer from soft tokens",
                 isImplemented: false,
-                grammar: ObjectiveGrammar(GMSATables.finetune) { .gmsaFinetune($0) } unwrap: {
+                grammar: ObjectiveGrammar(GMSATables.finetune) {
+                    .gmsaFinetune($0)
+                } unwrap: {
                     if case .gmsaFinetune(let settings) = $0 { settings } else { nil }
                 })
         }
@@ -87,7 +99,8 @@ enum MethodTable {
     static func hint(for key: String, of method: Method) -> String? {
         let others = methods(withObjectiveKey: key).filter { $0 != method }
         if !others.isEmpty {
-            return "method \(method.rawValue) does not have it (it belongs to \(others.map(\.rawValue).joined(separator: ", ")))"
+            return
+                "method \(method.rawValue) does not have it (it belongs to \(others.map(\.rawValue).joined(separator: ", ")))"
         }
         if SpecificationTable.train.fields.contains(where: { $0.key == key }) { return "did you mean train.\(key)?" }
         return nil

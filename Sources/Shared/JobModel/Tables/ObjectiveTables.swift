@@ -3,7 +3,9 @@ enum ObjectiveTables {
     static let pretrain = Section<PretrainObjective>(
         [
             .optionalSection("architecture", \.architecture, architecture, start: { ArchitectureSettings() }),
-            .optional("tokenizer", \.tokenizer, .tokenizer, "the tokenizer of a new model; left out: one of 2048 ids is trained"),
+            .optional(
+                "tokenizer", \.tokenizer, .tokenizer,
+                "the tokenizer of a new model; left out: one of 2048 ids is trained"),
         ], hint: { MethodTable.hint(for: $0, of: .pretrain) })
 
     static let architecture = Section<ArchitectureSettings>([
@@ -11,13 +13,18 @@ enum ObjectiveTables {
         .value("intermediate_size", \.intermediateSize, .count(), "width of the gated feed-forward layer"),
         .value("layers", \.layers, .integer(1...4096), "blocks"),
         .value("heads", \.heads, .integer(1...65_536), "query heads"),
-        .optional("key_value_heads", \.keyValueHeads, .integer(1...65_536), "key and value heads, a divisor of heads; left out: heads"),
-        .optional("head_dim", \.headDimension, .integer(2...65_536), "width of one head, even; left out: hidden_size / heads"),
+        .optional(
+            "key_value_heads", \.keyValueHeads, .integer(1...65_536),
+            "key and value heads, a divisor of heads; left out: heads"),
+        .optional(
+            "head_dim", \.headDimension, .integer(2...65_536), "width of one head, even; left out: hidden_size / heads"),
         .value("context", \.context, .count(atLeast: 2), "longest sequence"),
         .value("tie_embeddings", \.tieEmbeddings, .flag, "the head shares the embedding matrix"),
         .value("rope_theta", \.ropeTheta, .number(.positive), "base of the rotary position angles"),
         .value("rms_norm_eps", \.rmsNormEpsilon, .number(.positive), "offset in RMSNorm"),
-        .value("initializer_range", \.initializerRange, .number(.positive), "standard deviation of the random initial weights"),
+        .value(
+            "initializer_range", \.initializerRange, .number(.positive),
+            "standard deviation of the random initial weights"),
     ])
 
     static let sft = Section<SFTObjective>(
@@ -31,7 +38,9 @@ enum ObjectiveTables {
             .value(
                 "label_smoothing", \.labelSmoothing, .number(NumberRange(lower: .including(0), upper: .excluding(0.5))),
                 "probability that a label is wrong"),
-            .value("sft_weight", \.sftWeight, .number(.notNegative), "weight of the negative log-likelihood of the chosen response"),
+            .value(
+                "sft_weight", \.sftWeight, .number(.notNegative),
+                "weight of the negative log-likelihood of the chosen response"),
         ], hint: { MethodTable.hint(for: $0, of: .dpo) })
 
     /// `preset` comes first: it sets what the keys after it override.
@@ -45,17 +54,22 @@ enum ObjectiveTables {
                 "the prior's sigma is span length / this"),
             .value("prior_sigma_floor", \.priorSigmaFloor, .number(.notNegative), "smallest sigma, in tokens"),
             .value("span", \.span, .word, "tokens over which importance is normalised"),
-            .value("weight_scale", \.weightScale, .word, "how token weights are scaled; with mean_one, uniform weights are DPO"),
+            .value(
+                "weight_scale", \.weightScale, .word,
+                "how token weights are scaled; with mean_one, uniform weights are DPO"),
             .value("attribution_target", \.attributionTarget, .word, "the scalar whose gradient is the attribution"),
             .value("attribution_norm", \.attributionNorm, .word, "norm over embedding channels"),
             .value("importance_model", \.importanceModel, .word, "the model that is asked for importance"),
             .value("importance_refresh", \.importanceRefresh, .refresh, "how often importance is computed anew"),
             .value("base_objective", \.baseObjective, .word, "the preference loss under the weights"),
-            .value("kl_alpha", \.klAlpha, .number(.notNegative), "weight of the sequential KL difference inside a tdpo base"),
+            .value(
+                "kl_alpha", \.klAlpha, .number(.notNegative),
+                "weight of the sequential KL difference inside a tdpo base"),
             .value("kl_coef", \.klCoefficient, .number(.notNegative), "weight of an added mean KL"),
             .value("gamma", \.gamma, .number(.notNegative), "weight of the triplet term; 0: no anchors either"),
             .value("triplet_margin", \.tripletMargin, .number(.notNegative), "margin of the triplet term"),
-            .value("triplet_normalize", \.tripletNormalize, .word, "mean: divide squared distances by the overlap length"),
+            .value(
+                "triplet_normalize", \.tripletNormalize, .word, "mean: divide squared distances by the overlap length"),
             .value("anchor_source", \.anchorSource, .word, "where anchors start"),
             .value("anchor_prefix", \.anchorPrefix, .count(), "chosen tokens before the anchor, for chosen_prefix"),
             .value("anchor_max_new", \.anchorMaxNew, .count(), "most tokens of an anchor"),
@@ -124,7 +138,8 @@ private struct TokenizerParts: Sendable {
 
     /// 256 bytes and at least one special token have to fit.
     static let section = Section<TokenizerParts>([
-        .optional("vocabulary_size", \.vocabularySize, .integer(260...1_000_000), "ids of a tokenizer trained on the text"),
+        .optional(
+            "vocabulary_size", \.vocabularySize, .integer(260...1_000_000), "ids of a tokenizer trained on the text"),
         .optional("path", \.path, .input, "a ready tokenizer"),
     ])
 }

@@ -4,7 +4,9 @@ enum SpecificationTable {
     static let top = Section<JobSpec>(
         [
             .value("version", \.version, .integer(1...1), "version of the specification format"),
-            .value("name", \.name, .name, "what other jobs write after `after:`; part of the run directory", isRequired: true),
+            .value(
+                "name", \.name, .name, "what other jobs write after `after:`; part of the run directory",
+                isRequired: true),
             .value("method", \.method, .word, "what the job computes", isRequired: true) { spec in
                 spec.objective = spec.method.defaultObjective
                 spec.train = spec.method.defaultTrain
@@ -14,7 +16,9 @@ enum SpecificationTable {
             .value("queue", \.queue, .name, "a configured queue"),
             .value("hold", \.hold, .flag, "admit the job held, until somebody releases it"),
             .optional("not_before", \.notBefore, .moment, "earliest start"),
-            .optional("idempotency_key", \.idempotencyKey, .text(limit: 128), "the same key and content again is the same job"),
+            .optional(
+                "idempotency_key", \.idempotencyKey, .text(limit: 128), "the same key and content again is the same job"
+            ),
             .value("labels", \.labels, .pairs(limit: 16), "for people"),
             .optional("comment", \.comment, .text(limit: 1000), "for people"),
             .section("resources", \.resources, resources),
@@ -42,7 +46,9 @@ enum SpecificationTable {
     ])
 
     static let retry = Section<RetryPolicy>([
-        .value("max_failures", \.maxFailures, .integer(0...100), "failures without progress in between that are tried again"),
+        .value(
+            "max_failures", \.maxFailures, .integer(0...100),
+            "failures without progress in between that are tried again"),
         .value("backoff", \.backoff, .duration, "first waiting time; doubles up to an hour"),
         .value("on", \.on, .list(of: .word), "failures worth another try"),
     ])
@@ -59,7 +65,9 @@ enum SpecificationTable {
         .optional("train", \.train, .input, "rows to train on"),
         .optional("eval", \.eval, .input, "rows to evaluate on"),
         .value("format", \.format, .word, "auto: .txt is text, everything else JSON Lines"),
-        .optional("max_length", \.maxLength, .count(atLeast: 2), "most tokens of prompt and response; left out: the model's context"),
+        .optional(
+            "max_length", \.maxLength, .count(atLeast: 2),
+            "most tokens of prompt and response; left out: the model's context"),
         .optional("max_prompt_length", \.maxPromptLength, .count(), "most tokens of a prompt"),
         .value("truncation", \.truncation, .word, "which end of a text that is too long is kept; fail: neither"),
         .value("tokenize", \.tokenize, .word, "prompt and response each on its own, or as one text"),
@@ -101,7 +109,9 @@ enum SpecificationTable {
         .value("epsilon", \.epsilon, .number(.positive), "AdamW denominator offset"),
         .value("clip", \.clip, .number(.notNegative), "largest global gradient norm; 0: no clipping"),
         .value("seed", \.seed, .seed, "key of every random number of the job"),
-        .value("recompute", \.recompute, .flag, "recompute activations of a block in the backward pass: less memory, more time"),
+        .value(
+            "recompute", \.recompute, .flag,
+            "recompute activations of a block in the backward pass: less memory, more time"),
         .value("prefix_sharing", \.prefixSharing, .flag, "chosen and rejected share one prompt (exact)"),
         .value("log_every", \.logEvery, .count(), "optimizer steps between two lines of metrics"),
     ])
