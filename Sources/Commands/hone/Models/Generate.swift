@@ -28,9 +28,11 @@ struct Generate: ParsableCommand {
     @Option(help: ArgumentHelp("The same seed samples the same text.", valueName: "n"))
     var seed: UInt64?
 
+    @OptionGroup var output: JSONOption
+
     func run() throws {
         try WorkerProgram.become(
-            ["generate"] + model.arguments + ["--prompt", prompt] + argument("--max-new", maxNew.map(String.init))
+            ["generate"] + (output.json ? ["--json"] : []) + model.arguments + ["--prompt", prompt] + argument("--max-new", maxNew.map(String.init))
                 + argument("--temperature", temperature.map { "\($0)" }) + argument("--top-k", topK.map(String.init))
                 + argument("--top-p", topP.map { "\($0)" }) + argument("--seed", seed.map(String.init)))
     }

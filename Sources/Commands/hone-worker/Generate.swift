@@ -1,0 +1,86 @@
+import ArgumentParser
+import Compute
+import JobModel
+import Tokenization
+import Transformer
+
+/// `hone generate`: a model continues a text.
+struct Generate: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Continue a text.")
+
+    @OptionGroup var model: ModelOptions
+
+    @Option(help: ArgumentHelp("The text to continue.", valueName: "text"))
+    var prompt: String
+
+    @Option(help: ArgumentHelp("Most tokens to write.", valueName: "n"))
+    var maxNew = 128
+
+    @Option(help: ArgumentHelp("0 takes the likeliest token every time.", valueName: "t"))
+    var temperature = 0.0
+
+    @Option(help: ArgumentHelp("Sample among the k likeliest tokens.", valueName: "k"))
+    var topK: Int?
+
+    @Option(help: ArgumentHelp("Sample among the likeliest tokens that make up this probability.", valueName: "p"))
+    var topP: Double?
+
+    @Option(help: ArgumentHelp("The same seed samples the same text.", valueName: "n"))
+    var seed: UInt64 = 0
+
+    @Flag(help: "Print one JSON object with prompt_ids, ids and text.")
+    var json = false
+
+    func validate() throws {
+        guard maxNew > 0 else { throw ValidationError("--max-new: expected at least 1, found \(maxNew)") }
+        guard temperature >= 0, temperature.isFinite else {
+            throw ValidationError("--temperature: expected 0 or more, found \(temperature)")
+        }
+        if let topK, topK < 1 { throw ValidationError("--top-k: expected at least 1, found \(topK)") }
+        if let topP, !(topP > 0 && topP <= 1) { throw ValidationError("--top-p: expected above 0 and up to 1, found \(topP)") }
+    }
+
+    func run() throws {
+        let opened = try model.open()
+        let request = try request(opened)
+        let bytes = try opened.model.generationByteCount(request, team: opened.team)
+        let context = Context(arena: try Arena(byteCount: bytes), team: opened.team, gradients: [])
+        var decoder = StreamingDecoder(opened.tokenizer, skipSpecialTokens: true)
+        let responses = try opened.model.generate(request, Pass(), context) { _, token in
+            if !json { say(decoder.append(token)) }
+        }
+        if json {
+            try printAnswer(request, responses[0], opened.tokenizer)
+        } else {
+            say(decoder.finish() + "\n")
+        }
+    }
+
+    private func request(_ opened: OpenModel) throws -> GenerationRequest {
+        let ids = opened.tokenizer.encode(prompt, addSpecialTokens: true)
+        let start = opened.tokenizer.bosID ?? opened.tokenizer.eosID
+        let prompts = ids.isEmpty ? start.map { [[$0]] } : [ids]
+        guard let prompts else {
+            throw ValidationError("--prompt: expected at least one token, since this tokenizer has none to begin with")
+        }
+        guard prompts[0].count < opened.model.contextLength else {
+            throw ValidationError(
+                "--prompt: it has \(prompts[0].count) tokens, the model reads \(opened.model.contextLength) and needs room to write")
+        }
+        return GenerationRequest(
+            prompts: prompts, maximumNewTokens: maxNew,
+            sampling: SamplingSettings(temperature: temperature, topK: topK, topP: topP, seed: seed),
+            stopTokens: Set([opened.tokenizer.eosID].compactMap { $0 }))
+    }
+
+    private func printAnswer(_ request: GenerationRequest, _ ids: [Int32], _ tokenizer: Tokenizer) throws {
+        struct Answer: Encodable {
+            let promptIds: [Int32]
+            let ids: [Int32]
+            let text: String
+        }
+        let text = tokenizer.decode(ids, skipSpecialTokens: true)
+        let line = try JSONCoding.encode(Answer(promptIds: request.prompts[0], ids: ids, text: text))
+        say(String(decoding: line, as: UTF8.self) + "\n")
+    }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Compute
+import Foundation
+import Tokenization
+import Transformer
+
+/// Which model a command works with.
+struct ModelOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("A Hugging Face model directory.", valueName: "dir"))
+    var model: String
+
+    @Option(help: ArgumentHelp("A PEFT adapter directory on top of it.", valueName: "dir"))
+    var adapter: String?
+
+    @Option(help: ArgumentHelp("Threads (default: all cores).", valueName: "n"))
+    var threads: Int?
+
+    /// The model, its tokenizer and the threads to run it on.
+    func open() throws -> OpenModel { try OpenModel(self) }
+}
+
+/// A frozen model that is ready to be used.
+struct OpenModel {
+    let model: LanguageModel
+    let tokenizer: Tokenizer
+    let team: ThreadTeam
+
+    fileprivate init(_ options: ModelOptions) throws {
+        team = try ThreadTeam(threads: options.threads ?? ProcessInfo.processInfo.activeProcessorCount)
+        let adapters = try options.adapter.map { AdapterPlan.loaded(try AdapterFolder($0), trained: false) }
+        model = try LanguageModel(folder: options.model, adapters: adapters ?? .none, team: team)
+        tokenizer = try Tokenizer(directory: options.model)
+    }
+}
