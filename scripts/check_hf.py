@@ -112,6 +112,11 @@ def check_generation(model, arguments, prompt):
                 f"{prompt!r}: token {place} is {token}, transformers says {int(best.indices[0])}")
         lead = min(lead, float(best.values[0] - best.values[1]))
         ids.append(token)
+    ended = answer["ids"][-1:] == [model.config.eos_token_id]
+    if len(answer["ids"]) < arguments.tokens and not ended:
+        following = int(logits(model, ids)[-1].argmax())
+        require(following == model.config.eos_token_id,
+                f"{prompt!r}: hone stopped after {len(answer['ids'])} tokens where transformers goes on with {following}")
     print(f"greedy: {prompt!r}: {len(answer['ids'])} ids equal, smallest lead {lead:.1e}")
 
 
