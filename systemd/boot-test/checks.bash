@@ -38,3 +38,9 @@ wait_for() {
     done
     check "$what" yes yes
 }
+
+# The rest would only repeat what is wrong already.
+give_up() {
+    echo "GIVING UP: $1"
+    exit 1
+}
