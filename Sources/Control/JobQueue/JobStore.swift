@@ -1,0 +1,127 @@
+package import JobModel
+
+/// The durable queue. Every call is one transaction; what it returns is on disk.
+///
+/// Writes about an attempt name its fence. A write with an old fence changes nothing, leaves a `stale_write_refused`
+/// event and throws `StoreError.staleWrite`.
+package protocol JobStore: Sendable {
+    // MARK: Dropped files
+
+    /// What became of this very file, if it was examined before and its move is still to be done.
+    func submissionInDrop(_ file: SubmittedFile) async throws -> Submission?
+
+    /// Makes a job of a file: the job, its dependencies, its inputs and the record of the file, all or nothing.
+    ///
+    /// The same file again gives the same submission; the same idempotency key and content gives the job there is.
+    /// Throws `StoreError.refused` for another content under a known key, an unknown job number or a circle of
+    /// dependencies.
+    func submit(_ job: NewJob, from file: SubmittedFile, now: Timestamp) async throws -> Submission
+
+    /// Records that a file was refused.
+    func reject(_ file: SubmittedFile, reason: String, now: Timestamp) async throws -> Submission
+
+    /// Records that the file of a submission has left the drop directory.
+    func markMoved(_ submission: Int64) async throws
+
+    // MARK: Preparing
+
+    /// Jobs that wait for dependencies or inputs, in order of number.
+    func blockedJobs() async throws -> [WaitingJob]
+
+    /// Adds input files that became known later (published artifacts of a dependency); known ones stay as they are.
+    func addInputs(_ pins: [InputPin], to job: Int64, now: Timestamp) async throws
+
+    /// Records the digest of an input file, once.
+    func pinInput(_ pin: InputPin, of job: Int64, now: Timestamp) async throws
+
+    /// Replaces the reservation of a job that is not running.
+    func reserve(_ job: Int64, memory: Int64, disk: Int64) async throws
+
+    /// Ends a job that never ran, for a reason found after its admission.
+    func fail(_ job: Int64, outcome: AttemptOutcome, detail: String, now: Timestamp) async throws
+
+    /// Records why jobs wait; reasons that have not changed are not written.
+    func explain(_ reasons: [Int64: WaitReason]) async throws
+
+    // MARK: Scheduling
+
+    /// Jobs that may start, in order of priority and number.
+    func queuedJobs() async throws -> [WaitingJob]
+
+    /// Takes a job: raises its fence and opens an attempt, before anything is started. Nil if it is no longer to be had.
+    func claim(_ job: Int64, cores: [Int], memory: Int64, now: Timestamp) async throws -> ClaimedJob?
+
+    /// Puts the jobs whose waiting time after a failure is over back into the queue.
+    func expireBackoffs(now: Timestamp) async throws -> [Int64]
+
+    /// The next moment at which `expireBackoffs` has something to do.
+    func nextBackoff() async throws -> Timestamp?
+
+    // MARK: Attempts
+
+    /// Records the process of an attempt.
+    func attemptSpawned(
+        _ job: Int64, fence: Int64, pid: Int32, startTicks: UInt64, bootID: String, now: Timestamp) async throws
+
+    /// The worker holds the lock: the job runs.
+    func attemptRunning(_ job: Int64, fence: Int64, resumeStep: Int64, now: Timestamp) async throws
+
+    /// A sign of life and how far the attempt is.
+    func attemptProgressed(_ job: Int64, fence: Int64, step: Int64, now: Timestamp) async throws
+
+    /// The worker was asked to stop.
+    func attemptStopping(_ job: Int64, fence: Int64, now: Timestamp) async throws
+
+    /// A checkpoint is published.
+    func checkpointSaved(_ job: Int64, fence: Int64, _ checkpoint: CheckpointEvent, now: Timestamp) async throws
+
+    /// The attempt is over; the state machine decides what becomes of the job, and its dependants follow.
+    ///
+    /// - Parameters:
+    ///   - policy: what is tried again; nil: what the specification says.
+    /// - Returns: the state of the job.
+    func attemptEnded(
+        _ job: Int64, fence: Int64, _ ending: AttemptEnding, detail: String, step: Int64,
+        exit: (code: Int32?, signal: Int32?), usage: WorkerUsage?, policy: RetryPolicy?, now: Timestamp
+    ) async throws -> JobState
+
+    /// Attempts that have not ended, for recovery.
+    func openAttempts() async throws -> [OpenAttempt]
+
+    // MARK: Wishes
+
+    /// Records what the owner wants and acts on it as far as the store can; a running worker has to be told.
+    func setWish(_ wish: JobWish, for job: Int64, actor: String, now: Timestamp) async throws -> JobState
+
+    /// Another try for a job that has ended without success.
+    func retry(_ job: Int64, actor: String, now: Timestamp) async throws -> JobState
+
+    // MARK: Reading
+
+    /// One job.
+    func job(_ id: Int64) async throws -> JobDetails?
+
+    /// The newest job of a name, of one user or of any.
+    func newestJob(named name: String, uid: Int64?) async throws -> Int64?
+
+    /// A page of a listing.
+    func jobs(_ page: JobPage) async throws -> [JobSummary]
+
+    /// How many unfinished jobs there are in each state.
+    func liveCounts() async throws -> [JobState: Int]
+
+    /// Events after a number, oldest first; of one job or of all.
+    func events(after sequence: Int64, job: Int64?, limit: Int) async throws -> [QueueEvent]
+
+    /// Number of the newest event.
+    func lastSequence() async throws -> Int64
+
+    /// How many jobs have ended otherwise than with success after that event and were not tried again since.
+    func unsuccessfulEnds(after sequence: Int64) async throws -> Int
+
+    /// Whether the queue starts nothing.
+    func isDraining() async throws -> Bool
+
+    /// Switches draining on or off.
+    func setDraining(_ draining: Bool, actor: String, now: Timestamp) async throws
+}

@@ -1,0 +1,67 @@
+import Foundation
+import GRDB
+package import JobModel
+
+/// Looks into the queue without being its daemon. Nothing is created or changed.
+package struct QueueReader: Sendable {
+    private let queue: DatabaseQueue
+
+    /// Opens the queue at `path` for reading.
+    ///
+    /// Without a write-ahead log the daemon has stopped cleanly, and plain reading would want to create one; then the
+    /// file is read as immutable. One more try covers a daemon that starts or stops in this moment.
+    package static func open(at path: String) throws(StoreError) -> QueueReader {
+        do {
+            return try openOnce(path)
+        } catch {
+            do {
+                return try openOnce(path)
+            } catch let error as DatabaseError {
+                throw StoreError(error)
+            } catch {
+                throw StoreError.unavailable("\(path): \(error)")
+            }
+        }
+    }
+
+    private static func openOnce(_ path: String) throws -> QueueReader {
+        guard FileSystem.size(path) != nil else { throw StoreError.unavailable("\(path): there is no queue") }
+        let isLive = FileSystem.size(path + "-wal") != nil
+        let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
+        let queue = try DatabaseQueue(
+            path: isLive ? path : "file:\(name)?immutable=1", configuration: QueueConnection.reading())
+        let identity = try queue.read { try Int.fetchOne($0, sql: "PRAGMA application_id") ?? 0 }
+        guard identity == DatabaseIdentity.applicationID else {
+            throw StoreError.databaseRefused(path: path, reason: "it belongs to another program", copies: nil)
+        }
+        return QueueReader(queue: queue)
+    }
+
+    /// One job.
+    package func job(_ id: Int64) throws -> JobDetails? { try read { try SummaryRows.details(id, in: $0) } }
+
+    /// The newest job of a name.
+    package func newestJob(named name: String) throws -> Int64? {
+        try read { try SummaryRows.newest(named: name, uid: nil, in: $0) }
+    }
+
+    /// A page of a listing, newest first.
+    package func jobs(_ page: JobPage) throws -> [JobSummary] { try read { try SummaryRows.page(page, in: $0) } }
+
+    /// Events after a number, oldest first.
+    package func events(after sequence: Int64, job: Int64?, limit: Int) throws -> [QueueEvent] {
+        try read { try SummaryRows.events(after: sequence, job: job, limit: limit, in: $0) }
+    }
+
+    private func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+        do {
+            return try queue.read(body)
+        } catch let error as StoreError {
+            throw error
+        } catch let error as DatabaseError {
+            throw StoreError(error)
+        } catch {
+            throw StoreError.unavailable("\(error)")
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import GRDB
+package import JobModel
+
+/// The queue in SQLite: one connection in one process, which writes and checkpoints, and nobody else does.
+package actor SQLiteJobStore: JobStore {
+    let queue: DatabaseQueue
+
+    init(_ queue: DatabaseQueue) { self.queue = queue }
+
+    /// A queue in memory, for tests and rehearsals; same schema, same rules, gone at the end.
+    package static func inMemory() throws -> SQLiteJobStore {
+        let queue = try DatabaseQueue(configuration: QueueConnection.writing())
+        try QueueMigrator.make().migrate(queue)
+        return SQLiteJobStore(queue)
+    }
+
+    /// Closes the connection, so that no write-ahead log stays behind. Nothing works afterwards.
+    package func close() throws { try queue.close() }
+
+    /// One transaction in the words of the store.
+    func write<Value: Sendable>(
+        _ actor: String = "daemon", now: Timestamp, _ body: @escaping @Sendable (LifecycleWriter) throws -> Value
+    ) async throws -> Value {
+        try await StoreError.translating {
+            try await queue.write { try body(LifecycleWriter(database: $0, actor: actor, now: now)) }
+        }
+    }
+
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await StoreError.translating { try await queue.read(body) }
+    }
+}
+
+// MARK: - Reading
+
+extension SQLiteJobStore {
+    package func job(_ id: Int64) async throws -> JobDetails? {
+        try await read { try SummaryRows.details(id, in: $0) }
+    }
+
+    package func newestJob(named name: String, uid: Int64?) async throws -> Int64? {
+        try await read { try SummaryRows.newest(named: name, uid: uid, in: $0) }
+    }
+
+    package func jobs(_ page: JobPage) async throws -> [JobSummary] {
+        try await read { try SummaryRows.page(page, in: $0) }
+    }
+
+    package func liveCounts() async throws -> [JobState: Int] {
+        try await read { try SummaryRows.liveCounts(in: $0) }
+    }
+
+    package func events(after sequence: Int64, job: Int64?, limit: Int) async throws -> [QueueEvent] {
+        try await read { try SummaryRows.events(after: sequence, job: job, limit: limit, in: $0) }
+    }
+
+    package func lastSequence() async throws -> Int64 {
+        try await read { try Int64.fetchOne($0, sql: "SELECT max(seq) FROM events") ?? 0 }
+    }
+
+    package func unsuccessfulEnds(after sequence: Int64) async throws -> Int {
+        try await read { database in
+            try Int.fetchOne(
+                database,
+                sql: """
+                    SELECT count(DISTINCT jobs.id) FROM events JOIN jobs ON jobs.id = events.job_id
+                    WHERE events.seq > ? AND events.to_state IN ('failed', 'cancelled', 'quarantined')
+                      AND jobs.state = events.to_state
+                    """, arguments: [sequence]) ?? 0
+        }
+    }
+
+    package func isDraining() async throws -> Bool {
+        try await read { try String.fetchOne($0, sql: "SELECT v FROM meta WHERE k = 'drain'") == "1" }
+    }
+
+    package func setDraining(_ draining: Bool, actor: String, now: Timestamp) async throws {
+        try await write(actor, now: now) { writer in
+            try writer.database.execute(
+                sql: "INSERT INTO meta(k, v) VALUES ('drain', ?) ON CONFLICT(k) DO UPDATE SET v = excluded.v",
+                arguments: [draining ? "1" : "0"])
+            try writer.record(draining ? "drain" : "undrain", job: nil)
+        }
+    }
+}
