@@ -52,6 +52,17 @@ final class Scratch {
         #expect(error?.description.contains("/nowhere/at/.all.tmp-") == true)
     }
 
+    @Test func createdOnceAndNeverReplaced() throws {
+        let scratch = try Scratch()
+        try durableCreate(Array("first".utf8), at: scratch.path + "/result.json")
+        let error = #expect(throws: FileError.self) {
+            try durableCreate(Array("second".utf8), at: scratch.path + "/result.json")
+        }
+        #expect(error?.code == EEXIST)
+        #expect(try readFile(scratch.path + "/result.json") == Array("first".utf8))
+        #expect(try directoryNames(scratch.path) == ["result.json"])
+    }
+
     @Test func readingRefusesMoreThanTheLimit() throws {
         let scratch = try Scratch()
         try durableWrite("12345", to: scratch.path + "/f")
@@ -80,6 +91,7 @@ final class Scratch {
     @Test func neverReplacesWhatIsThere() throws {
         let scratch = try Scratch()
         try makeDirectory(scratch.path + "/done")
+        try durableWrite("mine", to: scratch.path + "/done/a")
         var directory = try DurableDirectory(in: scratch.path, name: "done", temporaryName: ".tmp")
         try directory.add("a", "x")
         do {
@@ -90,6 +102,7 @@ final class Scratch {
         }
         try directory.discard()
         #expect(try directoryNames(scratch.path) == ["done"])
+        #expect(try readFile(scratch.path + "/done/a") == Array("mine".utf8))
     }
 
     @Test func startsAfreshOverLeftovers() throws {

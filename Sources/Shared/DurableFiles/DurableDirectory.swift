@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 
 /// A directory that appears complete or not at all: files are written, hashed and forced to the disk under a
@@ -41,13 +40,25 @@ package struct DurableDirectory: ~Copyable {
         }
     }
 
+    /// Adds a directory inside this one; `body` fills it. Its files are listed as `name/file`.
+    package mutating func addDirectory(_ name: String, _ body: (inout DurableDirectory) throws -> Void) throws {
+        var inner = try DurableDirectory(in: temporaryPath, name: name, temporaryName: ".tmp-" + name)
+        try body(&inner)
+        try inner.publish()
+        files += inner.files.map { WrittenFile(name: name + "/" + $0.name, bytes: $0.bytes, sha256: $0.sha256) }
+    }
+
     /// Forces the temporary directory to the disk, renames it and forces the parent.
     ///
-    /// Throws with `EEXIST` when the final name is taken. The owner may call `discard()` after any error.
+    /// Throws with `EEXIST` when the final name is taken (an empty directory there counts as nothing: the kernel
+    /// replaces it in the same act). The owner may call `discard()` after any error.
     package func publish() throws {
         try syncDirectory(temporaryPath)
-        guard hone_rename_noreplace(AT_FDCWD, temporaryPath, AT_FDCWD, finalPath) == 0 else {
-            throw FileError(path: finalPath, operation: "rename", code: hone_errno())
+        guard rename(temporaryPath, finalPath) == 0 else {
+            let isTaken = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR
+            throw isTaken
+                ? FileError(path: finalPath, operation: "rename", code: EEXIST)
+                : FileError.last("rename", temporaryPath)
         }
         try syncDirectory(parentDirectory(finalPath))
     }

@@ -23,6 +23,18 @@ package func durableWrite(_ text: String, to path: String, mode: mode_t = 0o640)
     try durableWrite(Array(text.utf8), to: path, mode: mode)
 }
 
+/// Creates a file as one act, and never replaces one: `EEXIST` when the name is taken. For what is written once.
+package func durableCreate(_ bytes: [UInt8], at path: String, mode: mode_t = 0o640) throws {
+    let temporary = temporaryName(beside: path)
+    try removeTree(temporary)
+    defer { unlink(temporary) }
+    var file = try HashingFile(creating: temporary, mode: mode)
+    try file.write(bytes)
+    _ = try file.finish(name: lastComponent(path))
+    guard link(temporary, path) == 0 else { throw FileError.last("link", path) }
+    try syncDirectory(parentDirectory(path))
+}
+
 /// Replaces a file as one act for readers, without forcing it to the disk: for displays such as a status file,
 /// which a crash of the machine may take back.
 package func replaceForReaders(_ bytes: [UInt8], at path: String, mode: mode_t = 0o640) throws {

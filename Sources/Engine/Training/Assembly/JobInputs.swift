@@ -1,0 +1,22 @@
+package import JobModel
+
+/// Absolute paths of what a job reads.
+package struct JobInputs: Sendable, Hashable {
+    private let paths: [InputRole: String]
+
+    /// - Parameter paths: by the raw value of the role, as the daemon sends them.
+    package init(_ paths: [String: String]) {
+        self.paths = Dictionary(
+            uniqueKeysWithValues: InputRole.allCases.compactMap { role in paths[role.rawValue].map { (role, $0) } })
+    }
+
+    package subscript(role: InputRole) -> String? { paths[role] }
+
+    /// The path of an input that the method cannot do without.
+    package func required(_ role: InputRole) throws -> String {
+        guard let path = paths[role] else {
+            throw TrainingError.specification("\(role.rawValue): missing, and this method needs it")
+        }
+        return path
+    }
+}

@@ -1,0 +1,170 @@
+package import Compute
+import Datasets
+import DurableFiles
+package import JobModel
+import Tokenization
+import Transformer
+
+/// Makes the task of a specification: opens models and data, tokenizes, scores the reference.
+package struct TaskAssembly {
+    package let spec: JobSpec
+    package let inputs: JobInputs
+    package let directory: RunDirectory
+    package let team: ThreadTeam
+    package let stop: StopSignal
+    package let observer: any TrainingObserver
+
+    package init(
+        _ spec: JobSpec, _ inputs: JobInputs, in directory: RunDirectory, team: ThreadTeam, stop: StopSignal,
+        observer: any TrainingObserver
+    ) {
+        self.spec = spec
+        self.inputs = inputs
+        self.directory = directory
+        self.team = team
+        self.stop = stop
+        self.observer = observer
+    }
+
+    /// A task, ready to train.
+    package func task() throws -> any TrainingTask & MemoryPlanning {
+        switch spec.objective {
+        case .pretrain(let objective): try pretraining(objective)
+        case .sft: try languageModeling(try PolicyModel(spec, inputs, team: team), kind: .completions)
+        case .dpo(let objective): try preference(PreferencePlan(objective))
+        case .tiDPO(let objective): try preference(PreferencePlan(objective))
+        case .gmsaAutoencoder, .gmsaFinetune:
+            throw TrainingError.specification("method \(spec.method.rawValue): this build does not train it yet")
+        }
+    }
+
+    private func pretraining(_ objective: PretrainObjective) throws -> any TrainingTask & MemoryPlanning {
+        guard let shape = objective.architecture else {
+            return try languageModeling(try PolicyModel(spec, inputs, team: team), kind: .documents)
+        }
+        let folder = try tokenizerFolder(objective, contextLength: shape.context)
+        let tokenizer = try folder.tokenizer()
+        let configuration = try ModelConfiguration(
+            shape, vocabularySize: tokenizer.vocabularySize, endOfSequence: tokenizer.eosID,
+            beginOfSequence: tokenizer.bosID)
+        let model = try LanguageModel(
+            configuration, from: .random(seed: UInt64(bitPattern: spec.train.seed)), trained: .all, team: team)
+        let policy = try PolicyModel(
+            model, folder: folder, adapter: nil, recompute: spec.train.recompute, team: team)
+        return try languageModeling(policy, kind: .documents)
+    }
+
+    private func languageModeling(
+        _ policy: PolicyModel, kind: SequenceExamples.Kind
+    ) throws -> any TrainingTask & MemoryPlanning {
+        let encoder = SequenceEncoder(
+            codec: try TextCodec(policy.folder, policy.model.configuration),
+            settings: try EncodingSettings(spec.dataset, contextLength: policy.model.contextLength))
+        func examples(_ role: InputRole) throws -> SequenceExamples? {
+            guard let dataset = try dataset(role) else { return nil }
+            let examples = try SequenceExamples(dataset, encoder, kind: kind) { try stop.check() }
+            note(examples.report.lines, role)
+            observer.noted(try examples.sequence(0).description(encoder.codec))
+            return examples
+        }
+        observer.began(.tokenize)
+        guard let training = try examples(.trainingData) else { throw missing(.trainingData) }
+        return LanguageModelingTask(
+            policy, spec, training: training, evaluation: try examples(.evaluationData),
+            workspace: Workspace(team: team))
+    }
+
+    private func preference(_ plan: PreferencePlan) throws -> any TrainingTask & MemoryPlanning {
+        observer.began(.load)
+        let policy = try PolicyModel(spec, inputs, team: team)
+        let source = ReferenceSource(spec, inputs, policy: policy, plan: plan, team: team)
+        let reference = try source.model()
+        let encoder = PairEncoder(
+            codec: try TextCodec(policy.folder, policy.model.configuration),
+            settings: try EncodingSettings(spec.dataset, contextLength: policy.model.contextLength))
+        func examples(_ role: InputRole) throws -> PairExamples? {
+            guard let dataset = try dataset(role) else { return nil }
+            let examples = try PairExamples(dataset, encoder) { try stop.check() }
+            note(examples.report.lines, role)
+            return examples
+        }
+        observer.began(.tokenize)
+        guard let training = try examples(.trainingData) else { throw missing(.trainingData) }
+        let evaluation = try examples(.evaluationData)
+        observer.noted(try training.pair(0).description(encoder.codec))
+        observer.noted("reference: \(source.description)")
+        let workspace = Workspace(team: team)
+        let scorer = PreferenceScorer(
+            policy: policy, reference: reference, plan: plan, sharesPrompts: spec.train.prefixSharing,
+            workspace: workspace)
+        func scores(_ examples: PairExamples?) throws -> ReferenceScores {
+            guard let examples, source.isCached else { return .live }
+            observer.began(.hash)
+            let key = ReferenceScoreKey(
+                model: try source.digest { try stop.check() }, arithmetic: source.arithmetic, examples: examples)
+            return .cached(
+                try ReferenceScoreCache.opened(
+                    in: directory.cache, key, examples, reference, batch: spec.train.microbatch,
+                    sharesPrompts: spec.train.prefixSharing, workspace, note: { observer.noted($0) },
+                    interruption: { try stop.check() }))
+        }
+        return PreferenceTask(
+            spec, scorer, training: training, evaluation: evaluation,
+            references: (try scores(training), try scores(evaluation)), workspace: workspace)
+    }
+
+    private func dataset(_ role: InputRole) throws -> Dataset? {
+        guard let path = inputs[role] else { return nil }
+        if spec.dataset.format == .text, fileKind(path) == .file, !path.hasSuffix(".txt") {
+            throw TrainingError.specification("dataset.format: text is read from files ending in .txt, found \(path)")
+        }
+        return try Dataset(path, columns: ColumnNames(spec.dataset.columns))
+    }
+
+    private func note(_ lines: [String], _ role: InputRole) {
+        for line in lines { observer.noted("\(role.rawValue): \(line)") }
+    }
+
+    private func missing(_ role: InputRole) -> TrainingError {
+        .specification("\(role.rawValue): missing, and this method needs it")
+    }
+}
+
+// MARK: - Tokenizer of a new model
+
+extension TaskAssembly {
+    /// The tokenizer folder of a new model: given, or trained on the training text once and kept in the run directory.
+    private func tokenizerFolder(_ objective: PretrainObjective, contextLength: Int) throws -> ModelFolder {
+        switch objective.tokenizer {
+        case .path: return ModelFolder(try inputs.required(.tokenizer))
+        case .train(let vocabularySize):
+            let path = directory.cache + "/tokenizer"
+            if fileKind(path) != .directory {
+                try trainTokenizer(vocabularySize: vocabularySize, contextLength: contextLength)
+            }
+            return ModelFolder(path)
+        case nil:
+            throw TrainingError.specification("objective.tokenizer: missing, and a new model needs one")
+        }
+    }
+
+    private func trainTokenizer(vocabularySize: Int, contextLength: Int) throws {
+        observer.began(.tokenize)
+        guard let dataset = try dataset(.trainingData) else { throw missing(.trainingData) }
+        var settings = BytePairTrainer.Settings(vocabularySize: vocabularySize)
+        settings.maximumLength = contextLength
+        var trainer = try BytePairTrainer(settings)
+        for row in 0..<dataset.count {
+            trainer.add(try dataset.text(row))
+            try stop.check()
+        }
+        let trained = trainer.train()
+        observer.noted("trained a tokenizer of \(trained.vocabularySize) tokens on \(dataset.count) texts")
+        try makeDirectory(directory.cache)
+        var folder = try DurableDirectory(in: directory.cache, name: "tokenizer", temporaryName: ".tokenizer.tmp")
+        try folder.add("tokenizer.json") { try $0.write(trained.tokenizerJSON) }
+        try folder.add("tokenizer_config.json") { try $0.write(trained.configurationJSON) }
+        FailPoint.reach("tokenizer.before_rename")
+        try folder.publish()
+    }
+}

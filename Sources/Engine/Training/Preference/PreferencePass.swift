@@ -1,0 +1,46 @@
+import Compute
+import Datasets
+import Transformer
+
+/// Memory of one pass over a preference batch: the policy, the reference beside it where it runs, and the head.
+struct PreferencePass {
+    /// What a pass is laid out for.
+    struct Shape {
+        let policyRecording: DecoderStack.Recording
+        /// nil: the reference does not run in this pass.
+        let referenceRecording: DecoderStack.Recording?
+        let request: HeadRequest
+    }
+
+    let policy: LanguageModel.Activations
+    let reference: LanguageModel.Activations?
+    let scores: HeadScores
+    let referenceScores: HeadScores?
+    let head: HeadScratch
+    let maxima: HeadMaxima
+    /// Derivatives of the loss, one for each target.
+    let logProbabilityGradient: Matrix
+    let divergenceGradient: Matrix
+
+    init(
+        _ model: LanguageModel, reference: LanguageModel?, _ batch: PreferenceBatch, _ shape: Shape, _ context: Context
+    ) {
+        let (layout, arena, count) = (batch.packed.layout, context.arena, batch.targets.count)
+        policy = model.activations(for: layout, recording: shape.policyRecording, context)
+        self.reference = shape.referenceRecording.flatMap { recording in
+            reference.map { $0.activations(for: layout, recording: recording, context) }
+        }
+        scores = HeadScores(count: count, shape.request, in: arena)
+        referenceScores = self.reference == nil ? nil : HeadScores(count: count, [], in: arena)
+        head = model.head.scratch(
+            count: count, shape.request, referenceHiddenSize: reference?.configuration.hiddenSize, in: arena)
+        maxima = HeadMaxima(count: 2 * batch.pairs.count, in: arena)
+        logProbabilityGradient = arena.matrix(count, 1)
+        divergenceGradient = arena.matrix(shape.request.contains(.divergence) ? count : 0, 1)
+    }
+}
+
+extension Matrix {
+    /// Some rows of a column, in Double.
+    func doubles(_ range: Range<Int>) -> [Double] { range.map { Double(self[$0, 0]) } }
+}

@@ -1,0 +1,180 @@
+package import Alignment
+import Compute
+package import Datasets
+package import DurableFiles
+import Foundation
+package import JobModel
+package import Safetensors
+package import Transformer
+
+/// Training on preference pairs: `dpo` and `ti-dpo`.
+///
+/// The loss of an optimizer step is the mean over all its pairs, whichever microbatch they are in.
+package final class PreferenceTask: TrainingTask {
+    package let spec: JobSpec
+    package let scorer: PreferenceScorer
+    private let examples: PairExamples
+    private let evaluation: PairExamples?
+    private let references: (training: ReferenceScores, evaluation: ReferenceScores)
+    private let sampler: AnchorSampler?
+    private let workspace: Workspace
+
+    private var importance: ImportanceMemory
+    private var metrics = PreferenceMetrics()
+    private var loss = 0.0
+    private var anchors: [Int: Anchor] = [:]
+
+    package init(
+        _ spec: JobSpec, _ scorer: PreferenceScorer, training: PairExamples, evaluation: PairExamples?,
+        references: (training: ReferenceScores, evaluation: ReferenceScores), workspace: Workspace
+    ) {
+        self.spec = spec
+        self.scorer = scorer
+        self.references = references
+        self.workspace = workspace
+        examples = training
+        self.evaluation = evaluation
+        importance = ImportanceMemory(scorer.plan.importance?.refresh ?? .step)
+        let encoder = training.encoder
+        sampler = scorer.plan.anchors.map {
+            AnchorSampler(
+                $0, seed: spec.train.seed, maximumLength: encoder.settings.maximumLength,
+                endOfSequence: encoder.codec.endOfSequence)
+        }
+    }
+
+    package var parameters: ParameterStore { scorer.policy.store }
+    package var rowCount: Int { examples.count }
+    package var datasetSha256: String { examples.identity }
+    package var evaluates: Bool { evaluation != nil }
+
+    package func weight(ofRow row: Int) -> Int { 1 }
+
+    /// Anchors of all pairs of the step, decoded together. The policy does not change within a step.
+    package func prepare(_ step: StepRows, _ stop: StopSignal) throws {
+        guard let sampler else { return }
+        let rows = step.rows
+        let sampled = try sampler.anchors(
+            rows.map { try examples.pair($0) }, rows: rows, step: step.step, scorer.policy.model, workspace, stop)
+        anchors = Dictionary(zip(rows, sampled), uniquingKeysWith: { first, _ in first })
+    }
+
+    package func accumulate(_ microbatch: Int, of step: StepRows) throws -> Int {
+        let rows = step.microbatches[microbatch]
+        let pass = scorer.policy.pass(seed: spec.train.seed, step: step.step, microbatch: microbatch)
+        let (outputs, tokens) = try scorer.accumulate(try input(rows, step: step.step), pass, weight: step.weight)
+        for (row, output) in zip(rows, outputs) {
+            guard output.loss.isFinite else {
+                throw TrainingError.diverged(step: step.step + 1, what: "the loss", rows: [examples.row(of: row)])
+            }
+            loss += output.loss / step.weight
+            metrics.record(output.pair, output.outcome, under: scorer.plan.objective)
+            if let weights = output.weights { importance.remember(weights, ofRow: row, at: step.step) }
+        }
+        if step.step == 0 { try checkStart(outputs, rows) }
+        return tokens
+    }
+
+    private func input(_ rows: [Int], step: Int) throws -> PreferenceScorer.Input {
+        let pairs = try rows.map { try examples.pair($0) }
+        return PreferenceScorer.Input(
+            pairs: pairs, anchors: sampler == nil ? nil : rows.compactMap { anchors[$0] },
+            reference: try cached(references.training, rows, pairs),
+            weights: rows.map { importance.weights(ofRow: $0, at: step) })
+    }
+
+    private func cached(
+        _ scores: ReferenceScores, _ rows: [Int], _ pairs: [EncodedPair]
+    ) throws -> [PairReferenceScores]? {
+        guard case .cached(let cache) = scores else { return nil }
+        return try zip(rows, pairs).map { row, pair in
+            try cache.scores(row, chosenCount: pair.chosen.count, rejectedCount: pair.rejected.count)
+        }
+    }
+
+    /// Policy and reference are the same model before the first update, so the loss of every pair is ln 2. Anything else
+    /// means that the reference is not what it should be.
+    private func checkStart(_ outputs: [PreferenceScorer.Output], _ rows: [Int]) throws {
+        guard scorer.reference.isStart, scorer.policy.pass(seed: 0, step: 0, microbatch: 0).dropout == nil else {
+            return
+        }
+        for (row, output) in zip(rows, outputs) where abs(output.outcome.baseLoss - log(2)) > 1e-3 {
+            throw TrainingError.data(
+                "self-check before the first update: the loss of \(examples.dataset.place(ofRow: examples.row(of: row))) is "
+                    + "\(output.outcome.baseLoss), expected ln 2 = 0.6931 as policy and reference are the same model; the "
+                    + "reference scores are not those of this model")
+        }
+    }
+
+    package func takeStepMetrics() -> [String: Double] {
+        defer {
+            loss = 0
+            metrics = PreferenceMetrics()
+            anchors = [:]
+        }
+        var values = Dictionary(uniqueKeysWithValues: metrics.values.map { ($0.name, $0.value) })
+        values["loss"] = loss
+        return values
+    }
+
+    package func evaluate(_ stop: StopSignal) throws -> [String: Double] {
+        guard let evaluation else { return [:] }
+        var metrics = PreferenceMetrics()
+        let objective = scorer.plan.evaluationObjective
+        let count = min(evaluation.count, spec.evaluate.limit ?? .max)
+        for start in stride(from: 0, to: count, by: spec.train.microbatch) {
+            let rows = Array(start..<min(start + spec.train.microbatch, count))
+            let pairs = try rows.map { try evaluation.pair($0) }
+            let input = PreferenceScorer.Input(
+                pairs: pairs, reference: try cached(references.evaluation, rows, pairs), weights: rows.map { _ in nil })
+            for output in try scorer.evaluate(input) {
+                metrics.record(output.pair, output.outcome, under: objective)
+            }
+            try stop.check()
+        }
+        return Dictionary(uniqueKeysWithValues: metrics.values.map { ($0.name, $0.value) })
+    }
+
+    package func writeWeights(into directory: inout DurableDirectory) throws {
+        try scorer.policy.write(into: &directory)
+    }
+
+    package func readWeights(from path: String) throws { try scorer.policy.read(from: path) }
+
+    package func stateTensors() -> [TensorToWrite] { importance.tensors }
+
+    package func restoreState(from file: SafetensorsFile?) throws {
+        if let file { try importance.restore(from: file) }
+    }
+
+    package func export(into directory: inout DurableDirectory, after state: TrainingState) throws {
+        try scorer.policy.export(into: &directory, card: ModelCard(spec, state).text)
+    }
+}
+
+extension PreferenceTask: MemoryPlanning {
+    package var largestPassByteCount: Int {
+        let report = examples.report
+        let response = max(1, report.longestResponse)
+        let prompt = max(1, report.longestSharedLength - 2 * response)
+        let pair = EncodedPair(
+            prompt: Array(repeating: 0, count: prompt), chosen: Array(repeating: 0, count: response),
+            rejected: Array(repeating: 0, count: response))
+        let count = min(spec.train.microbatch, examples.count)
+        let anchor = scorer.plan.anchors.map {
+            Anchor(
+                tokens: Array(repeating: 0, count: $0.anchorMaxNew), followsChosen: $0.anchorSource == .teacherForced)
+        }
+        let isCached = if case .cached = references.training { true } else { false }
+        return scorer.byteCount(
+            Array(repeating: pair, count: count), anchors: anchor.map { Array(repeating: $0, count: count) },
+            isReferenceCached: isCached)
+    }
+}
+
+extension PairExamples {
+    /// Digest of everything that decides what the rows are.
+    var identity: String {
+        SHA256.hex(of: "\(dataset.digest) \(encoder.codec.digest) \(encoder.settings.fingerprint)")
+    }
+}
