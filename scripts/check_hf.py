@@ -116,7 +116,7 @@ def check_generation(model, arguments, prompt):
     if len(answer["ids"]) < arguments.tokens and not ended:
         following = int(logits(model, ids)[-1].argmax())
         require(following == model.config.eos_token_id,
-                f"{prompt!r}: hone stopped after {len(answer['ids'])} tokens where transformers goes on with {following}")
+                f"{prompt!r}: hone stops after {len(answer['ids'])} tokens, transformers goes on with {following}")
     print(f"greedy: {prompt!r}: {len(answer['ids'])} ids equal, smallest lead {lead:.1e}")
 
 
