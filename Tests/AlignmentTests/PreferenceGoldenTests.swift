@@ -17,7 +17,8 @@ struct PreferenceGoldenTests {
             let evaluate = try #require(try objective(loss, golden.hyper()), "no objective for \(loss)")
             let outcomes = try (0..<golden.count).map { pair in
                 evaluate(
-                    ScoredPair(chosen: try golden.scores(pair, "chosen"), rejected: try golden.scores(pair, "rejected")))
+                    ScoredPair(chosen: try golden.scores(pair, "chosen"), rejected: try golden.scores(pair, "rejected"))
+                )
             }
             #expect(try golden.mismatch(outcomes, lossNamed: loss) == nil)
             #expect(golden.differs(outcomes.map(\.loss), "\(loss).loss_per_pair") == nil)

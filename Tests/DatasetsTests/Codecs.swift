@@ -29,5 +29,11 @@ let mergingCodec = TextCodec(
     },
     decode: { "\($0)" })
 
+/// As `byteCodec`, but a space is put before every text, and the first is not decoded.
+let spacingCodec = TextCodec(
+    beginningOfSequence: 1, endOfSequence: 2, digest: "spacing",
+    encode: { text, special in (special ? [1] : []) + (text.isEmpty ? [] : ids(" " + text)) },
+    decode: { byteCodec().decode(Array($0.dropFirst())) })
+
 /// The ids of a text under the byte tokenizers.
 func ids(_ text: String) -> [Int32] { text.utf8.map { Int32($0) + 10 } }

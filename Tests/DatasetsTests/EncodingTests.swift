@@ -61,6 +61,26 @@ struct PairEncodingTests {
         #expect(joint.pair.rejected == ids("ac!") + [2])
     }
 
+    @Test func prependedSpaceIsNotDoubled() throws {
+        let row = #"{"prompt": "ask", "chosen": " yes", "rejected": "  no"}"#
+        let separate = try example(row, codec: spacingCodec)
+        #expect(separate.pair.prompt == [1] + ids(" ask"))
+        #expect(separate.pair.chosen == ids(" yes") + [2])
+        #expect(separate.pair.rejected == ids("  no") + [2])
+        #expect(separate.report.boundaryMerges == 0)
+        #expect(try example(row, codec: spacingCodec) { $0.joining = .joint }.pair == separate.pair)
+    }
+
+    @Test func sidesAreScoredAsTheyAre() throws {
+        let folder = try Folder()
+        let dataset = try Dataset(
+            try folder.write("d.jsonl", #"{"prompt": "xa", "chosen": "b!", "rejected": "c!"}"#))
+        let settings = EncodingSettings(joining: .joint, appendsEnd: false)
+        let sides = try SequenceEncoder(codec: mergingCodec, settings: settings).sides(ofRow: 0, in: dataset)
+        #expect(sides.chosen == EncodedSequence(ids: [1] + ids("x") + [1000] + ids("!"), lossStart: 2))
+        #expect(sides.rejected == EncodedSequence(ids: [1] + ids("xac!"), lossStart: 3))
+    }
+
     @Test func decodedExampleShowsWhatIsTrained() throws {
         let text = try example(plain).pair.description(byteCodec())
         #expect(text.contains("prompt, 4 tokens, no loss:\n<s>ask"))

@@ -71,7 +71,8 @@ struct ReadingTests {
         for (field, name) in [("prompt", "question"), ("chosen", "good"), ("rejected", "bad")] {
             columns[keyPath: try #require(ColumnNames.fields[field])] = name
         }
-        let path = try folder.write("d.jsonl", #"{"question": "q", "good": "g", "bad": "b", "id": 17, "meta": [null, true]}"#)
+        let path = try folder.write(
+            "d.jsonl", #"{"question": "q", "good": "g", "bad": "b", "id": 17, "meta": [null, true]}"#)
         let row = try Dataset(path, columns: columns).preference(0)
         #expect(row == PreferenceRow(prompt: .text("q"), chosen: .text("g"), rejected: .text("b")))
     }

@@ -54,7 +54,8 @@ struct RowErrorTests {
 
     @Test func invalidUTF8() throws {
         let folder = try Folder()
-        let path = try folder.write("d.jsonl", Array("{\"text\": \"ok\"}\n{\"text\": \"é".utf8) + [0xFF] + Array("\"}".utf8))
+        let path = try folder.write(
+            "d.jsonl", Array("{\"text\": \"ok\"}\n{\"text\": \"é".utf8) + [0xFF] + Array("\"}".utf8))
         let error = try #require(throws: DatasetError.self) { try Dataset(path).text(1) }
         #expect(error.line == 2 && error.found == "invalid UTF-8 at byte 13")
     }

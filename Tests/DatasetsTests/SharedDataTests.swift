@@ -1,4 +1,5 @@
 import Datasets
+import Foundation
 import Testing
 import Tokenization
 
@@ -50,5 +51,40 @@ struct SharedDataTests {
                 #expect(pair.prompt.filter { $0 == bos }.count <= 1 && !pair.chosen.contains(bos))
             }
         }
+    }
+
+    /// The models' golden pairs were tokenized jointly, each side by itself, without an end token.
+    @Test(arguments: ["tinystories-656k", "stories260K"])
+    func sidesMatchTheGoldenPairs(model: String) throws {
+        let folder = SharedData.path + "/models/" + model
+        let golden = try JSONDecoder().decode(
+            Golden.self, from: Data(contentsOf: URL(fileURLWithPath: folder + "/golden.json")))
+        let tokenizer = try Tokenizer(directory: folder)
+        let encoder = SequenceEncoder(
+            codec: TextCodec(tokenizer, digest: model),
+            settings: EncodingSettings(maximumLength: 512, joining: .joint, appendsEnd: false))
+        let dataset = try Dataset(Self.data + "preference_stories_eval.jsonl")
+        let lines = try String(contentsOfFile: Self.data + "preference_stories_eval.jsonl", encoding: .utf8)
+            .split(separator: "\n")
+        for pair in golden.pairs {
+            let row = try #require(lines.firstIndex { $0.contains("\"id\": \"\(pair.id)\"") })
+            let sides = try encoder.sides(ofRow: row, in: dataset)
+            #expect(sides.chosen == EncodedSequence(ids: pair.chosen.ids, lossStart: pair.chosen.prompt_len))
+            #expect(sides.rejected == EncodedSequence(ids: pair.rejected.ids, lossStart: pair.rejected.prompt_len))
+        }
+    }
+
+    private struct Golden: Decodable {
+        struct Side: Decodable {
+            let ids: [Int32]
+            let prompt_len: Int
+        }
+
+        struct Pair: Decodable {
+            let id: String
+            let chosen, rejected: Side
+        }
+
+        let pairs: [Pair]
     }
 }

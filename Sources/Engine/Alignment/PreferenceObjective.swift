@@ -49,7 +49,8 @@ package struct PreferenceObjective<Loss: PairLoss>: Sendable {
             chosen: gradients(
                 of: pair.chosen, scoreDerivative: base.chosenDerivative,
                 differentiatesPenalty: penalty.differentiatesChosen),
-            rejected: gradients(of: pair.rejected, scoreDerivative: base.rejectedDerivative, differentiatesPenalty: true),
+            rejected: gradients(
+                of: pair.rejected, scoreDerivative: base.rejectedDerivative, differentiatesPenalty: true),
             rewards: rewards(of: pair))
         addDivergenceTerm(of: pair, to: &outcome)
         addTripletTerm(of: pair, to: &outcome)

@@ -52,8 +52,8 @@ package struct EncodingReport: Sendable, Equatable {
         lines += counts.filter { $0.1 > 0 }.map { "\($0.0): \($0.1)" }
         if boundaryMerges > 0 {
             lines.append(
-                "in \(boundaryMerges) of \(boundaryChecks) rows looked at, prompt and response tokenized together would "
-                    + "differ from the two tokenized apart, which is how they are trained")
+                "in \(boundaryMerges) of \(boundaryChecks) rows looked at, prompt and response tokenized together "
+                    + "would differ from the two tokenized apart, which is how they are trained")
         }
         return lines
     }

@@ -35,22 +35,26 @@ package struct EncodingSettings: Sendable, Equatable {
     /// What happens to rows with an empty response.
     package var emptyResponses: EmptyResponses
 
+    /// Whether responses of plain text get an end token; off when existing text is scored as it is.
+    package var appendsEnd: Bool
+
     /// The usual settings.
     package init(
         maximumLength: Int = 1024, maximumPromptLength: Int? = nil, truncation: Truncation = .keepStart,
-        joining: Joining = .separate, emptyResponses: EmptyResponses = .error
+        joining: Joining = .separate, emptyResponses: EmptyResponses = .error, appendsEnd: Bool = true
     ) {
         self.maximumLength = maximumLength
         self.maximumPromptLength = maximumPromptLength
         self.truncation = truncation
         self.joining = joining
         self.emptyResponses = emptyResponses
+        self.appendsEnd = appendsEnd
     }
 
     /// All settings in one line, as part of the key of what is computed from encoded rows.
     package var fingerprint: String {
         let prompt = maximumPromptLength.map(String.init) ?? "none"
         return "max_length=\(maximumLength) max_prompt_length=\(prompt) truncation=\(truncation.rawValue) "
-            + "tokenize=\(joining.rawValue) on_empty=\(emptyResponses.rawValue)"
+            + "tokenize=\(joining.rawValue) on_empty=\(emptyResponses.rawValue) end=\(appendsEnd)"
     }
 }

@@ -134,7 +134,8 @@ private func keptRows(
     }
     guard !rows.isEmpty else {
         throw DatasetError(
-            file: dataset.place(ofRow: 0), found: "no row that can be trained on (\(report.lines.joined(separator: "; ")))",
+            file: dataset.place(ofRow: 0),
+            found: "no row that can be trained on (\(report.lines.joined(separator: "; ")))",
             expected: "at least one", advice: "raise max_length or look at the data")
     }
     return rows

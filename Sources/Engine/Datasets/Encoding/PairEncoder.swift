@@ -75,7 +75,8 @@ package struct PairEncoder: Sendable {
         }
         let pair = EncodedPair(prompt: tokens.prompt, chosen: tokens.responses[0], rejected: tokens.responses[1])
         notes.keep(
-            cuts: tokens.cuts, promptLength: pair.prompt.count, responseLengths: [pair.chosen.count, pair.rejected.count])
+            cuts: tokens.cuts, promptLength: pair.prompt.count,
+            responseLengths: [pair.chosen.count, pair.rejected.count])
         if pair.chosen == pair.rejected { notes.identicalResponses += 1 }
         return pair
     }
@@ -85,7 +86,7 @@ package struct PairEncoder: Sendable {
         let rendered = try renderer.render(row)
         guard let prompt = rendered.prompt else { return false }
         return rendered.responses.contains { response in
-            let alone = codec.encode(prompt, false) + codec.encode(response, false)
+            let alone = codec.encode(prompt, false) + codec.continuation(response)
             return codec.encode(prompt + response, false) != alone
         }
     }

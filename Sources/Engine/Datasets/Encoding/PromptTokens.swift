@@ -13,12 +13,13 @@ struct PromptTokens: Equatable {
         var lostEnds = 0
     }
 
-    /// Tokenizes rendered texts: the beginning token once, an end token behind each response that has none.
+    /// Tokenizes rendered texts: the beginning token once, an end token behind each response
+    /// that has none, unless a chat template wrote them.
     init(_ rendered: RenderedPrompt, _ codec: TextCodec, _ settings: EncodingSettings) throws(RowProblem) {
         let special = !rendered.isTemplated
         if let text = rendered.prompt, settings.joining == .separate {
             prompt = codec.opening(text, addSpecialTokens: special)
-            responses = rendered.responses.map { codec.encode($0, false) }
+            responses = rendered.responses.map(codec.continuation)
         } else {
             let wholes = rendered.responses.map {
                 codec.opening((rendered.prompt ?? "") + $0, addSpecialTokens: special)
@@ -28,7 +29,7 @@ struct PromptTokens: Equatable {
             prompt = Array(wholes[0].prefix(shared))
             responses = wholes.map { Array($0.dropFirst(shared)) }
         }
-        if special { responses = responses.map(codec.closing) }
+        if special && settings.appendsEnd { responses = responses.map(codec.closing) }
         if prompt.isEmpty { prompt = [try codec.startToken()] }
     }
 

@@ -65,6 +65,40 @@ package struct SequenceEncoder: Sendable {
         return EncodedSequence(ids: tokens.prompt + tokens.responses[0], lossStart: tokens.prompt.count)
     }
 
+    /// Both sides of a preference row as sequences of their own, as they are scored: with joint tokenization the prompt
+    /// of each side ends where that side's tokens part from the prompt's.
+    /// - Throws: `DatasetError` for a row without content to score, or whose prompt fills the maximum length.
+    package func sides(
+        ofRow row: Int, in dataset: Dataset
+    ) throws -> (chosen: EncodedSequence, rejected: EncodedSequence) {
+        let preference = try dataset.preference(row)
+        return try dataset.locatingProblems(row) { () throws(RowProblem) in
+            let rendered = try renderer.render(preference)
+            return (try side(0, of: rendered, "chosen"), try side(1, of: rendered, "rejected"))
+        }
+    }
+
+    private func side(_ index: Int, of rendered: RenderedPrompt, _ field: String) throws(RowProblem) -> EncodedSequence
+    {
+        var index = index
+        var rendered = rendered
+        if rendered.prompt != nil {
+            rendered = RenderedPrompt(
+                prompt: rendered.prompt, responses: [rendered.responses[index]], isTemplated: rendered.isTemplated)
+            index = 0
+        }
+        var tokens = try PromptTokens(rendered, codec, settings)
+        guard !tokens.responses[index].isEmpty else {
+            throw RowProblem(field: field, found: "an empty response", expected: "at least one token to score")
+        }
+        guard tokens.fit(settings, codec) else {
+            throw RowProblem(
+                found: "a prompt of \(tokens.prompt.count) tokens",
+                expected: "fewer than the maximum length of \(settings.maximumLength)")
+        }
+        return EncodedSequence(ids: tokens.prompt + tokens.responses[index], lossStart: tokens.prompt.count)
+    }
+
     /// A whole document in pieces of at most `maximumLength` tokens. A piece begins with the last token of the one
     /// before it, so that every token but the first is predicted once.
     func pieces(_ text: String) -> [EncodedSequence] {

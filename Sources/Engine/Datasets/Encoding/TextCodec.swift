@@ -10,6 +10,8 @@ package struct TextCodec: Sendable {
     package let endOfSequence: Int32?
     /// SHA-256 of what defines the tokenizer.
     package let digest: String
+    /// Whether every text is tokenized as if a space stood before it, as SentencePiece-style tokenizers do.
+    let prependsSpace: Bool
 
     /// A codec from its parts.
     package init(
@@ -22,6 +24,7 @@ package struct TextCodec: Sendable {
         self.digest = digest
         self.encode = encode
         self.decode = decode
+        prependsSpace = decode(encode("x", false) + encode("x", false)) == "x x"
     }
 
     /// The tokens that open a sequence: what the tokenizer puts before a text, with the beginning token exactly once
@@ -35,6 +38,14 @@ package struct TextCodec: Sendable {
             while ids.starts(with: [beginningOfSequence, beginningOfSequence]) { ids.removeFirst() }
         }
         return ids
+    }
+
+    /// The tokens of a text that goes on from another. A tokenizer that prepends a space gets the text without its own
+    /// leading one, which would otherwise be there twice.
+    func continuation(_ text: String) -> [Int32] {
+        let bytes = text.utf8
+        guard prependsSpace, bytes.first == UInt8(ascii: " ") else { return encode(text, false) }
+        return encode(String(Substring(bytes.dropFirst())), false)
     }
 
     /// The tokens with the end token behind them, unless they end with it already.

@@ -2,8 +2,8 @@ import DurableFiles
 
 /// The rows of one file, several files, or the readable files of a folder in order of name.
 ///
-/// Opening reads every file once, for the offsets of its rows and its digest; afterwards any row is read from its place.
-/// Memory is 8 bytes a row.
+/// Opening reads every file once, for the offsets of its rows and its digest; afterwards any row is read from its
+/// place. Memory is 8 bytes a row.
 package final class Dataset {
     /// The names by which the fields of a row are found.
     package let columns: ColumnNames

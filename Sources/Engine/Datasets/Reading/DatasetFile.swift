@@ -96,7 +96,8 @@ final class DatasetFile {
 
     private var changed: DatasetError {
         DatasetError(
-            file: path, found: "a file that was changed while it was in use", expected: "the same bytes as at the start",
+            file: path, found: "a file that was changed while it was in use",
+            expected: "the same bytes as at the start",
             advice: "write changed data to a new file")
     }
 

@@ -1,6 +1,6 @@
 /// Finds where rows begin in a file that passes by in pieces. Keeps no bytes.
 protocol RowScanner {
-    /// Looks at the next piece, whose first byte lies at `offset` of the file, and appends the offsets where rows begin.
+    /// Looks at the next piece, whose first byte lies at `offset` of the file; appends the offsets where rows begin.
     mutating func scan(_ piece: UnsafeRawBufferPointer, at offset: Int, into starts: inout [Int]) throws(RowProblem)
     /// Called at the end of the file.
     func finish() throws(RowProblem)

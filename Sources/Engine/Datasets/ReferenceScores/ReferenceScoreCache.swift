@@ -4,8 +4,8 @@ import Glibc
 
 /// Per-token reference log-probabilities of a preference dataset, computed once and kept on disk.
 ///
-/// A folder holds the scores, their lengths and a manifest with digests; it appears whole or not at all, and is verified
-/// wholly when opened. Memory is 8 bytes a pair.
+/// A folder holds the scores, their lengths and a manifest with digests; it appears whole or not at all, and is
+/// verified wholly when opened. Memory is 8 bytes a pair.
 package final class ReferenceScoreCache {
     /// What the scores depend on.
     package let key: ReferenceScoreKey
@@ -127,8 +127,8 @@ extension ReferenceScoreCache {
     ///
     /// What lies under the key and is unusable is replaced. Should another process publish the same scores first, its
     /// are used.
-    /// - Parameter nextScores: the scores of one or more pairs from the given index on. What it throws ends the work and
-    ///   leaves nothing behind.
+    /// - Parameter nextScores: the scores of one or more pairs from the given index on. What it throws ends the work
+    ///   and leaves nothing behind.
     package static func create(
         in directory: String, key: ReferenceScoreKey, pairs: Int,
         nextScores: (_ firstPair: Int) throws -> [PairReferenceScores]
