@@ -8,6 +8,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // Swift must read the headers of CKernels as the compiler of CKernels does.
+    .unsafeFlags(["-Xcc", "-DHONE_DOUBLE"], .when(traits: ["DoublePrecision"])),
 ]
 
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
@@ -81,17 +83,23 @@ let control: [Target] = [
 let commands: [Target] = [
     command("honed", ["Supervision", "JobQueue", "JobModel", "Systemd", "DurableFiles", logging]),
     command("hone", ["Supervision", "JobQueue", "JobModel", "DurableFiles", logging]),
-    command("hone-worker", ["Training", "Transformer", "Tokenization", "Datasets", "JobModel", "DurableFiles", "CLinux"]),
+    command(
+        "hone-worker",
+        [
+            "Training", "Transformer", "Alignment", "Datasets", "Tokenization", "Safetensors", "Compute", "JobModel",
+            "DurableFiles", "CLinux",
+        ]),
 ]
 
 let testing: [Target] = [
+    .systemLibrary(name: "CMalloc", path: "Tests/CMalloc"),
     .target(
         name: "TestSupport", dependencies: ["Compute", "Safetensors", "Transformer", "DurableFiles"],
         path: "Tests/TestSupport", swiftSettings: strict),
     tests("ComputeTests", ["Compute", "CKernels", "TestSupport"]),
     tests("SafetensorsTests", ["Safetensors", "DurableFiles"]),
     tests("TokenizationTests", ["Tokenization"]),
-    tests("TransformerTests", ["Transformer", "Compute", "Safetensors", "DurableFiles", "TestSupport"]),
+    tests("TransformerTests", ["Transformer", "Compute", "Safetensors", "DurableFiles", "CMalloc", "TestSupport"]),
     tests("AlignmentTests", ["Alignment", "Compute", "TestSupport"]),
     tests("DatasetsTests", ["Datasets", "Tokenization", "Compute", "DurableFiles"]),
     tests("TrainingTests", ["Training", "Transformer", "Alignment", "Compute", "Safetensors", "TestSupport"]),
@@ -103,10 +111,10 @@ let testing: [Target] = [
         ]),
     tests("JobModelTests", ["JobModel"]),
     tests("DurableFilesTests", ["DurableFiles"]),
-    tests("JobQueueTests", ["JobQueue", "JobModel"]),
+    tests("JobQueueTests", ["JobQueue", "JobModel", grdb]),
     tests("SystemdTests", ["Systemd"]),
     tests("SupervisionTests", ["Supervision", "JobQueue", "JobModel", "DurableFiles", "CLinux", logging]),
-    tests("EndToEndTests", ["JobModel", "JobQueue", "DurableFiles"]),
+    tests("EndToEndTests", ["JobModel", "DurableFiles", "honed", "hone", "hone-worker", grdb]),
 ]
 
 let package = Package(

@@ -2,8 +2,8 @@ package import Compute
 
 /// Central differences of a scalar function of one element of `matrix`, compared with a gradient.
 ///
-/// Every `stride`-th element is checked. Returns nil when all are within `relative` × the largest gradient; meaningful in
-/// Double only.
+/// Every `stride`-th element is checked. Returns nil when all are within `relative` × the largest gradient; meaningful
+/// in Double only.
 package func gradientMismatch(
     _ matrix: Matrix, gradient: Matrix, every stride: Int = 1, step: Double = 1e-5, relative: Double = 1e-7,
     _ name: String, _ function: () -> Double

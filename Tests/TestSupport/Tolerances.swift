@@ -15,7 +15,7 @@ package enum Tolerance: Sendable {
     case forward
     /// A loss: relative to max(1, value).
     case loss
-    /// Gradients, importances: relative to the tensor's largest value, with a floor from the fixture's largest gradient.
+    /// Gradients, importances: relative to the tensor's largest value, plus a floor from the fixture's largest gradient.
     case gradient(largestOfFixture: Double)
 
     /// Largest difference that is allowed for a tensor.
@@ -97,3 +97,6 @@ package func softplus(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
 
 /// eˣ.
 package func exponential(_ x: Double) -> Double { exp(x) }
+
+/// Natural logarithm.
+package func logarithm(_ x: Double) -> Double { log(x) }

@@ -76,8 +76,8 @@ struct ModelGradientTests {
     @Test(arguments: TinyModel.allCases, [0, 0.4])
     func adapters(_ kind: TinyModel, _ dropout: Double) throws {
         let settings = AdapterSettings(
-            rank: 3, alpha: 5, dropout: dropout, targets: .named(["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]),
-            isRankStabilized: true, rankPattern: ["v_proj": 2])
+            rank: 3, alpha: 5, dropout: dropout,
+            targets: .named(["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]), isRankStabilized: true, rankPattern: ["v_proj": 2])
         let model = try kind.model(
             trained: .none, adapters: .fresh(settings, seed: 3), team: team)
         let store = try #require(model.parameters)

@@ -61,9 +61,9 @@ package struct LanguageModel {
         return a.hidden
     }
 
-    /// The adjoint of `forward`, from `activations.hiddenGradient` down: adds to the gradients of trained parameters where
-    /// `context` asks for them and returns ∂/∂embeddings (tokens × hidden), which has no meaning unless it asks for
-    /// inputs or embeddings are trained. May be called again on the same activations with another hidden gradient.
+    /// The adjoint of `forward`, from `activations.hiddenGradient` down: adds to the gradients of trained parameters
+    /// where `context` asks for them and returns ∂/∂embeddings (tokens × hidden), which has no meaning unless it asks
+    /// for inputs or embeddings are trained. May be called again on the same activations with another hidden gradient.
     ///
     /// - Parameter ids: nil when the input was not looked up in the embedding.
     @discardableResult

@@ -121,7 +121,8 @@ private struct Assembly {
     private func shape(_ layer: Int) -> AttentionShape {
         AttentionShape(
             headCount: configuration.headCount, keyValueHeadCount: configuration.keyValueHeadCount,
-            headDimension: configuration.headDimension, scale: Real(1 / Double(configuration.headDimension).squareRoot()),
+            headDimension: configuration.headDimension,
+            scale: Real(1 / Double(configuration.headDimension).squareRoot()),
             window: configuration.windows[layer])
     }
 

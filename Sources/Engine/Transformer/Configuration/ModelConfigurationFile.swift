@@ -1,7 +1,7 @@
 extension ModelConfiguration {
     /// Decodes config.json, in the spelling of published checkpoints or of Transformers 5.
     ///
-    /// - Throws: `ModelError` naming the key: of the wrong type, out of range, or a feature this engine does not compute.
+    /// - Throws: `ModelError` naming the key: of the wrong type, out of range, or a feature that is not computed here.
     package init(_ root: JSONValue, file: String) throws(ModelError) {
         let fields = try JSONFields(root, file: file)
         family = try ModelFamily.named(in: fields)

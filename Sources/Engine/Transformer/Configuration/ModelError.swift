@@ -28,7 +28,8 @@ package enum ModelError: Error, Equatable, CustomStringConvertible {
             "\(file): \(key): \(found) is not supported; supported is \(supported)"
         case .missingTensors(let file, let names): "\(file): \(list(names, "is missing", "are missing"))"
         case .unusedTensors(let file, let names):
-            "\(file): \(list(names, "belongs", "belong")) to no part of this model; does config.json describe these weights?"
+            "\(file): \(list(names, "belongs", "belong")) to no part of this model; "
+                + "does config.json describe these weights?"
         case .wrongShape(let file, let tensor, let found, let expected):
             "\(file): \(tensor) has shape \(found), expected \(expected) from config.json"
         case .unsupportedElementType(let file, let tensor, let found):

@@ -49,7 +49,9 @@ package struct RotarySettings: Sendable, Hashable {
     }
 
     private func stretchedTheta(_ headDimension: Int, trainedLength: Int, contextLength: Int) -> Double {
-        guard case .dynamic(let factor) = scaling, contextLength > trainedLength, headDimension > 2 else { return theta }
+        guard case .dynamic(let factor) = scaling, contextLength > trainedLength, headDimension > 2 else {
+            return theta
+        }
         let stretch = factor * Double(contextLength) / Double(trainedLength) - (factor - 1)
         return theta * pow(stretch, Double(headDimension) / Double(headDimension - 2))
     }

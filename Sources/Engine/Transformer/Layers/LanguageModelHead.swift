@@ -19,7 +19,7 @@ package struct LanguageModelHead {
 
     /// Memory for scoring `count` targets, forward and backward.
     ///
-    /// - Parameter referenceHiddenSize: channels of the model that divergences compare with; as many as here by default.
+    /// - Parameter referenceHiddenSize: channels of the model that divergences compare with; by default as many as here.
     package func scratch(
         count: Int, _ request: HeadRequest = [], referenceHiddenSize: Int? = nil, in arena: Arena
     ) -> HeadScratch {
@@ -67,8 +67,8 @@ package struct LanguageModelHead {
         }
     }
 
-    /// `score` and `backward` in one, for losses whose derivative is known beforehand (−1/n for a mean of n): logits are
-    /// computed once.
+    /// `score` and `backward` in one, for losses whose derivative is known beforehand (−1/n for a mean of n): logits
+    /// are computed once.
     package func scoreAndBackward(
         _ gradient: HeadGradient, hidden: Matrix, _ targets: HeadTargets, into scores: HeadScores,
         _ scratch: HeadScratch, hiddenGradient: Matrix?, _ context: Context
@@ -83,7 +83,7 @@ package struct LanguageModelHead {
         }
     }
 
-    /// The largest logit of each of `rows`, and hidden gradient[row] += its derivative: the target that TI-DPO attributes.
+    /// The largest logit of each of `rows`, and hidden gradient[row] += its derivative: TI-DPO's attribution target.
     package func maximumLogitGradient(
         _ hidden: Matrix, rows: [Int32], into maxima: HeadMaxima, _ scratch: HeadScratch, hiddenGradient: Matrix,
         _ context: Context

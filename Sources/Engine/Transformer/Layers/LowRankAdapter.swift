@@ -35,7 +35,8 @@ package struct AdapterScratch: BitwiseCopyable {
     /// tokens × widest total rank.
     let lowRankGradient: Matrix
 
-    static let none = AdapterScratch(tokens: 0, width: 0, rank: 0, in: .measuring())
+    /// For layers without adapters.
+    package static let none = AdapterScratch(tokens: 0, width: 0, rank: 0, in: .measuring())
 
     init(tokens: Int, width: Int, rank: Int, in arena: Arena) {
         droppedInput = arena.matrix(tokens, width)
@@ -51,8 +52,8 @@ package struct AdapterScratch: BitwiseCopyable {
     }
 }
 
-/// The adapters of a group of linears. Matrices A that lie end to end are one product, and the members share one dropout
-/// mask, which is drawn again in the adjoint instead of being kept.
+/// The adapters of a group of linears. Matrices A that lie end to end are one product, and the members share one
+/// dropout mask, which is drawn again in the adjoint instead of being kept.
 struct AdapterGroup {
     struct Member {
         let adapter: LowRankAdapter

@@ -4,8 +4,8 @@ package import Compute
 package struct Pass: Sendable {
     /// Off makes an adapted model its own frozen base: the reference of a LoRA run.
     package var adapters: Adapters
-    /// Random numbers of adapter dropout; nil for none (evaluation, reference, attribution). Forward and backward, and a
-    /// recomputed block, must be given the same stream; different micro-batches different ones.
+    /// Random numbers of adapter dropout; nil for none (evaluation, reference, attribution). The forward and backward
+    /// passes of one micro-batch must be given the same stream, different micro-batches different ones.
     package var dropout: RandomStream?
 
     package enum Adapters: Sendable, Hashable {

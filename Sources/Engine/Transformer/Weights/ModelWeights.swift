@@ -56,14 +56,15 @@ package final class ModelWeights {
 
         switch source {
         case .files(let files):
-            try checkTensors(entries, files, configuration)
+            let checkpoint = try CheckedCheckpoint(files, configuration, entries)
             for entry in own {
-                if let target = parameters[entry.role] { try files.tensor(entry.name).copy(to: target.value.base) }
+                if let target = parameters[entry.role] { try checkpoint.tensor(entry).copy(to: target.value.base) }
             }
-            let foreign = try frozen.filter { try sharedWindow($0, files) == nil }
+            let foreign = try frozen.filter { sharedWindow($0, try checkpoint.tensor($0)) == nil }
             converted = try Self.arena(for: foreign)
             for entry in frozen {
-                parameters[entry.role] = Parameter(value: try Self.freeze(entry, files, converted))
+                let value = try Self.freeze(entry, checkpoint.tensor(entry), converted)
+                parameters[entry.role] = Parameter(value: value)
             }
             self.files = files
         case .random(let seed):
@@ -87,11 +88,11 @@ package final class ModelWeights {
     package subscript(role: WeightRole) -> Parameter? { parameters[role] }
 
     /// Mapped where possible, else converted into the arena.
-    private static func freeze(_ entry: WeightEntry, _ files: WeightFiles, _ converted: Arena?) throws -> Matrix {
-        if let shared = try sharedWindow(entry, files) { return shared }
+    private static func freeze(_ entry: WeightEntry, _ tensor: TensorView, _ converted: Arena?) throws -> Matrix {
+        if let shared = sharedWindow(entry, tensor) { return shared }
         guard let converted else { preconditionFailure("no room was made for \(entry.name)") }
         let matrix = window(entry, in: converted)
-        try files.tensor(entry.name).copy(to: matrix.base)
+        try tensor.copy(to: matrix.base)
         return matrix
     }
 
@@ -105,8 +106,7 @@ package final class ModelWeights {
 private func window(_ entry: WeightEntry, in arena: Arena) -> Matrix { arena.matrix(entry.rows, entry.columns) }
 
 /// The tensor's own memory when it holds the engine's number type.
-private func sharedWindow(_ entry: WeightEntry, _ files: WeightFiles) throws -> Matrix? {
-    let tensor = try files.tensor(entry.name)
+private func sharedWindow(_ entry: WeightEntry, _ tensor: TensorView) -> Matrix? {
     #if DoublePrecision
         let shared = tensor.sharedDoubles
     #else
@@ -129,45 +129,5 @@ private func draw(
         team.parallel(matrix.count, grain: 1 << 12) { indices in
             for index in indices { matrix.base[index] = Real(range * stream.normal(UInt64(index))) }
         }
-    }
-}
-
-/// Names, shapes and element types of a checkpoint against the table.
-private func checkTensors(_ entries: [WeightEntry], _ files: WeightFiles, _ configuration: ModelConfiguration) throws {
-    let expected = Set(entries.map(\.name))
-    let missing = entries.map(\.name).filter { !files.contains($0) }
-    guard missing.isEmpty else { throw ModelError.missingTensors(file: files.path, names: missing) }
-    let unused = files.names.filter { !expected.contains($0) && !isLeftover($0, configuration) }
-    guard unused.isEmpty else { throw ModelError.unusedTensors(file: files.path, names: unused) }
-    for entry in entries {
-        let tensor = try files.tensor(entry.name)
-        guard tensor.shape == entry.shape else {
-            throw ModelError.wrongShape(
-                file: files.path, tensor: entry.name, found: tensor.shape, expected: entry.shape)
-        }
-        guard [.float32, .bfloat16, .float16, .float64].contains(tensor.dataType) else {
-            throw ModelError.unsupportedElementType(
-                file: files.path, tensor: entry.name, found: tensor.dataType.rawValue)
-        }
-    }
-    try checkTiedHead(files, configuration)
-}
-
-/// Buffers that old versions of Transformers saved, and the copy of the embeddings that some tools save as the head.
-private func isLeftover(_ name: String, _ configuration: ModelConfiguration) -> Bool {
-    name.hasSuffix("rotary_emb.inv_freq")
-        || configuration.tiesEmbeddings && name == WeightTable.table(of: configuration.family).head
-}
-
-/// A head saved beside tied embeddings must be their copy.
-private func checkTiedHead(_ files: WeightFiles, _ configuration: ModelConfiguration) throws {
-    let table = WeightTable.table(of: configuration.family)
-    guard configuration.tiesEmbeddings, files.contains(table.head) else { return }
-    let (head, embedding) = (try files.tensor(table.head), try files.tensor(table.embedding))
-    guard head.dataType == embedding.dataType, head.bytes.elementsEqual(embedding.bytes) else {
-        throw ModelError.unsupportedFeature(
-            file: files.path, key: "tie_word_embeddings: true",
-            found: "\(table.head) different from \(table.embedding)",
-            supported: "equal weights, or tie_word_embeddings: false")
     }
 }

@@ -2,7 +2,7 @@ package import Compute
 
 /// A weight as the layers see it: its values, and where its gradient accumulates when it is trained.
 ///
-/// Vectors (norm weights, biases) are 1 × n. The memory is the parameter store's, or a mapped file's for frozen weights.
+/// Vectors (norm weights, biases) are 1 × n. The memory is the parameter store's, or for frozen weights a mapped file's.
 package struct Parameter: BitwiseCopyable, Sendable {
     package let value: Matrix
     /// Same shape as `value`; nil when the weight is frozen.

@@ -48,7 +48,8 @@ struct WeightBinding: Sendable {
     let isPresent: @Sendable (ModelConfiguration) -> Bool
 
     init(
-        _ name: String, _ role: LayerRole, when isPresent: @escaping @Sendable (ModelConfiguration) -> Bool = { _ in true },
+        _ name: String, _ role: LayerRole,
+        when isPresent: @escaping @Sendable (ModelConfiguration) -> Bool = { _ in true },
         shape: @escaping @Sendable (ModelConfiguration) -> [Int]
     ) {
         self.name = name

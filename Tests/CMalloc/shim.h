@@ -1,0 +1,2 @@
+// What the Glibc module leaves out: statistics of the heap.
+#include <malloc.h>
