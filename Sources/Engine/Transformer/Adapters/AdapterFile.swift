@@ -122,7 +122,9 @@ extension AdapterSettings {
 
 /// An adapter folder of PEFT: adapter_config.json and adapter_model.safetensors.
 package struct AdapterFolder {
+    /// The folder.
     package let path: String
+    /// What adapter_config.json says.
     package let settings: AdapterSettings
     let weights: WeightFiles
 

@@ -8,10 +8,13 @@ package struct AdapterSettings: Sendable, Equatable {
         case named([String])
     }
 
+    /// Inner size of every adapter without a rank of its own.
     package var rank: Int
+    /// Numerator of the scale of every adapter without an alpha of its own.
     package var alpha: Double
     /// On the adapters' input, during training.
     package var dropout: Double
+    /// Which linears are adapted.
     package var targets: Targets
     /// Scale alpha / √rank instead of alpha / rank.
     package var isRankStabilized: Bool
@@ -20,6 +23,7 @@ package struct AdapterSettings: Sendable, Equatable {
     /// Other alphas for linears by name.
     package var alphaPattern: [String: Double]
 
+    /// Settings made in code; nothing is checked until a model takes them.
     package init(
         rank: Int, alpha: Double, dropout: Double = 0, targets: Targets = .allLinear, isRankStabilized: Bool = false,
         rankPattern: [String: Int] = [:], alphaPattern: [String: Double] = [:]

@@ -31,6 +31,7 @@ package enum AdapterPlan {
 
 /// The adapters of one model and where their tensors are.
 package struct ModelAdapters {
+    /// Ranks, scales, targets.
     package let settings: AdapterSettings
     let bindings: [AdapterBinding]
     /// The model's parameter store, or one of their own when they are frozen.

@@ -12,9 +12,12 @@ package struct DecoderStack {
         case blockInputs
     }
 
+    /// First to last.
     package let blocks: [DecoderBlock]
+    /// Channels of the residual stream.
     package let hiddenSize: Int
 
+    /// A stack of blocks that all work on `hiddenSize` channels.
     package init(blocks: [DecoderBlock], hiddenSize: Int) {
         self.blocks = blocks
         self.hiddenSize = hiddenSize
@@ -22,6 +25,7 @@ package struct DecoderStack {
 
     /// Memory of one pass over one layout.
     package struct Activations {
+        /// What the forward pass keeps.
         package let recording: Recording
         /// Block inputs below each other, tokens rows each: all of them and the output, or two in turn.
         let streams: Matrix
@@ -45,6 +49,7 @@ package struct DecoderStack {
         package var output: Matrix { stream(depth) }
     }
 
+    /// Lays out the memory of a pass, and of its adjoint unless nothing is recorded.
     package func activations(for layout: SequenceLayout, recording: Recording, _ context: Context) -> Activations {
         let (tokens, arena) = (layout.tokenCount, context.arena)
         let streams = arena.matrix((recording == .none ? 2 : blocks.count + 1) * tokens, hiddenSize)

@@ -5,14 +5,21 @@ package import Compute
 /// One value serves as policy, as reference (adapters off, or a frozen model of its own) and for generation. All memory
 /// of a pass is laid out by `activations`; a measuring arena run through it tells what a step needs.
 package struct LanguageModel {
+    /// The shape of the model.
     package let configuration: ModelConfiguration
     /// Positions that the rotary table was made for.
     package let contextLength: Int
+    /// Token ids to hidden states.
     package let embedding: Embedding
+    /// The decoder layers.
     package let stack: DecoderStack
+    /// The norm after the last layer.
     package let norm: RMSNorm
+    /// Hidden states to token log-probabilities.
     package let head: LanguageModelHead
+    /// Every tensor by its place, for saving.
     package let weights: ModelWeights
+    /// LoRA beside the linears; nil for none.
     package let adapters: ModelAdapters?
 
     /// All trained tensors; nil for a frozen model.
@@ -20,6 +27,7 @@ package struct LanguageModel {
 
     /// Memory of one pass over one layout.
     package struct Activations {
+        /// Memory of the decoder layers; `stack.input` takes embeddings.
         package let stack: DecoderStack.Activations
         let inverseRMS: Matrix
         /// Hidden states after the final norm: tokens × hidden, what the head reads.
@@ -30,6 +38,7 @@ package struct LanguageModel {
         let streamGradient: Matrix
     }
 
+    /// Lays out the memory of a pass over `layout`, and of its adjoint unless nothing is recorded.
     package func activations(
         for layout: SequenceLayout, recording: DecoderStack.Recording, _ context: Context
     ) -> Activations {

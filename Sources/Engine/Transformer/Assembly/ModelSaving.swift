@@ -4,12 +4,14 @@ internal import Safetensors
 
 /// How a model is saved.
 package struct ModelSaveOptions: Sendable {
+    /// How numbers are stored.
     package var element: SavedElement
     /// Weights above this many bytes are split into shards, as Transformers does.
     package var shardByteLimit: Int
     /// Adds trained or loaded adapters to the weights; otherwise the base is saved.
     package var mergesAdapters: Bool
 
+    /// By default float32, shards of 5 GB, adapters merged.
     package init(element: SavedElement = .float32, shardByteLimit: Int = 5_000_000_000, mergesAdapters: Bool = true) {
         self.element = element
         self.shardByteLimit = shardByteLimit

@@ -1,8 +1,11 @@
 /// Reads typed fields of a JSON object; every error names the file, the key, what was found and what was expected.
 package struct JSONFields: Sendable {
+    /// Named in errors.
     package let file: String
+    /// All fields as they were read.
     package let values: [String: JSONValue]
 
+    /// Throws unless the value is an object.
     package init(_ value: JSONValue, file: String) throws(ModelError) {
         guard case .object(let values) = value else {
             throw .malformedField(file: file, key: "(root)", found: value.kind, expected: "an object")

@@ -1,24 +1,36 @@
 /// The shape of a causal language model, as its config.json gives it, validated once and then trusted.
 package struct ModelConfiguration: Sendable, Equatable {
+    /// Which architecture.
     package var family: ModelFamily
+    /// `vocab_size`: rows of the embedding and of the head.
     package var vocabularySize: Int
+    /// `hidden_size`: channels of the residual stream.
     package var hiddenSize: Int
+    /// `intermediate_size`: channels between gate/up and down.
     package var intermediateSize: Int
+    /// `num_hidden_layers`.
     package var layerCount: Int
+    /// `num_attention_heads`: query heads.
     package var headCount: Int
+    /// `num_key_value_heads`; divides `headCount`.
     package var keyValueHeadCount: Int
+    /// `head_dim`: channels of one head; even.
     package var headDimension: Int
+    /// `rms_norm_eps`.
     package var normEpsilon: Double
+    /// Rotary position embedding.
     package var rotary: RotarySettings
     /// Positions the model was trained for (`max_position_embeddings`).
     package var trainedLength: Int
     /// Whether the word embeddings are also the head.
     package var tiesEmbeddings: Bool
+    /// Which linears have a bias.
     package var biases: BiasPlacement
     /// Whether every query and key head is normalised before rotation.
     package var hasHeadNorms: Bool
     /// Per layer the number of tokens a token sees, itself included; nil for all.
     package var windows: [Int?]
+    /// `bos_token_id`; nil when the model has none.
     package var beginOfSequenceID: Int32?
     /// Ids that end a sequence.
     package var endOfSequenceIDs: [Int32]

@@ -15,6 +15,7 @@ package enum ModelError: Error, Equatable, CustomStringConvertible {
     case tokenOutOfRange(token: Int, vocabularySize: Int)
     case emptyPrompt
 
+    /// File, place, what was found, what was expected.
     package var description: String {
         switch self {
         case .missingFile(let path, let hint): "\(path): no such file; \(hint)"

@@ -40,10 +40,14 @@ package enum ModelFamily: String, Sendable, CaseIterable {
 
 /// Which linears of a layer carry a bias.
 package struct BiasPlacement: Sendable, Hashable {
+    /// q, k and v projections.
     package var queryKeyValue = false
+    /// The projection after attention.
     package var attentionOutput = false
+    /// gate, up and down.
     package var feedForward = false
 
+    /// No biases by default.
     package init(queryKeyValue: Bool = false, attentionOutput: Bool = false, feedForward: Bool = false) {
         self.queryKeyValue = queryKeyValue
         self.attentionOutput = attentionOutput

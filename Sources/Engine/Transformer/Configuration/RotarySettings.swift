@@ -17,9 +17,12 @@ package struct RotarySettings: Sendable, Hashable {
         case llama3(factor: Double, lowFrequency: Double, highFrequency: Double, originalLength: Double)
     }
 
+    /// Base of the frequencies.
     package var theta: Double
+    /// How they are stretched.
     package var scaling: Scaling
 
+    /// Plain rotary embedding by default.
     package init(theta: Double = 10_000, scaling: Scaling = .none) {
         self.theta = theta
         self.scaling = scaling

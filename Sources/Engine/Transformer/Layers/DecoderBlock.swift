@@ -2,15 +2,20 @@ package import Compute
 
 /// One decoder layer: attention, then the gated network, each with its residual connection.
 package struct DecoderBlock {
+    /// The first half.
     package let attention: SelfAttention
+    /// The second half.
     package let feedForward: GatedMLP
 
+    /// A block of the two halves.
     package init(attention: SelfAttention, feedForward: GatedMLP) {
         self.attention = attention
         self.feedForward = feedForward
     }
 
+    /// What a pass keeps for its adjoint.
     package struct Activations: BitwiseCopyable {
+        /// Those of the first half.
         package let attention: SelfAttention.Activations
         /// The residual stream between the halves.
         let middle: Matrix
@@ -23,6 +28,7 @@ package struct DecoderBlock {
         }
     }
 
+    /// Lays out the memory of a pass over `tokens` rows.
     package func activations(_ tokens: Int, in arena: Arena) -> Activations {
         Activations(
             attention: attention.activations(tokens, in: arena),

@@ -5,6 +5,7 @@ package struct Embedding {
     /// vocabulary × hidden.
     package let weight: Parameter
 
+    /// Looks up rows of `weight`.
     package init(weight: Parameter) {
         self.weight = weight
     }

@@ -2,17 +2,21 @@ package import Compute
 
 /// y = h + down(silu(gate(norm(h))) · up(norm(h))): the second half of a decoder block.
 package struct GatedMLP {
+    /// Applied to the input.
     package let norm: RMSNorm
     /// Members: gate, up.
     package let expansion: LinearGroup
+    /// Back to the residual stream.
     package let down: LinearGroup
 
+    /// Puts the parts together.
     package init(norm: RMSNorm, expansion: LinearGroup, down: LinearGroup) {
         self.norm = norm
         self.expansion = expansion
         self.down = down
     }
 
+    /// What a pass keeps for its adjoint.
     package struct Activations: BitwiseCopyable {
         let inverseRMS: Matrix
         let normed: Matrix
@@ -29,6 +33,7 @@ package struct GatedMLP {
         }
     }
 
+    /// Lays out the memory of a pass over `tokens` rows.
     package func activations(_ tokens: Int, in arena: Arena) -> Activations {
         Activations(
             inverseRMS: arena.matrix(tokens, 1), normed: arena.matrix(tokens, expansion.inputWidth),
@@ -43,6 +48,7 @@ package struct GatedMLP {
         let normedGradient: Matrix
     }
 
+    /// Lays out the memory of the adjoint.
     package func scratch(_ tokens: Int, in arena: Arena) -> Scratch {
         Scratch(
             activatedGradient: arena.matrix(tokens, down.inputWidth),

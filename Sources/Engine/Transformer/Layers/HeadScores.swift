@@ -3,21 +3,27 @@ package import Compute
 /// Which tokens to score: `ids[i]` is predicted by row `rows[i]` of the hidden states. A row may occur several times:
 /// the last row of a shared prompt predicts the first token of every branch.
 package struct HeadTargets: Sendable {
+    /// Rows of the hidden states.
     package let rows: [Int32]
+    /// The token that each row predicts.
     package let ids: [Int32]
 
+    /// Both lists must be equally long.
     package init(rows: [Int32], ids: [Int32]) {
         precondition(rows.count == ids.count, "one target for every row")
         self.rows = rows
         self.ids = ids
     }
 
+    /// Number of targets.
     package var count: Int { rows.count }
 }
 
 /// What the head is asked for beside log-probabilities.
 package struct HeadRequest: OptionSet, BitwiseCopyable, Sendable {
+    /// The options as bits.
     package let rawValue: Int
+    /// Options from bits.
     package init(rawValue: Int) { self.rawValue = rawValue }
 
     /// Entropy, mean and largest logit: for metrics.
@@ -30,7 +36,9 @@ package struct HeadRequest: OptionSet, BitwiseCopyable, Sendable {
 
 /// What the head says about each target; columns of `count` rows in the arena.
 package struct HeadScores: BitwiseCopyable {
+    /// What was asked for.
     package let request: HeadRequest
+    /// log p of each target.
     package let logProbabilities: Matrix
     /// log Σ exp of the logits, kept for the adjoint.
     package let logSumExp: Matrix
@@ -47,6 +55,7 @@ package struct HeadScores: BitwiseCopyable {
     /// The largest logit and its token, the lowest on ties; none unless asked for.
     package let maxima: HeadMaxima
 
+    /// Lays out the columns that `request` needs.
     package init(count: Int, _ request: HeadRequest, in arena: Arena) {
         func column(_ wanted: Bool) -> Matrix { arena.matrix(wanted ? count : 0, 1) }
         self.request = request
@@ -69,8 +78,10 @@ extension HeadRequest {
 package struct HeadMaxima: BitwiseCopyable {
     /// count × 1.
     package let values: Matrix
+    /// The token of each largest logit.
     package let tokens: UnsafeMutableBufferPointer<Int32>
 
+    /// Room for `count` rows.
     package init(count: Int, in arena: Arena) {
         values = arena.matrix(count, 1)
         tokens = arena.integers(count)
@@ -95,6 +106,7 @@ package struct HeadGradient {
     /// ∂L/∂KL(policy ‖ reference), count × 1, where the loss has it.
     package let reverseDivergence: Matrix?
 
+    /// Leave out what the loss does not have.
     package init(logProbabilities: Matrix, divergence: Matrix? = nil, reverseDivergence: Matrix? = nil) {
         self.logProbabilities = logProbabilities
         self.divergence = divergence
@@ -104,9 +116,12 @@ package struct HeadGradient {
 
 /// The model that divergences compare with: its head, and its hidden states for the same rows.
 package struct HeadReference {
+    /// Its vocabulary must be the policy's.
     package let head: LanguageModelHead
+    /// After its final norm; rows as the policy's.
     package let hidden: Matrix
 
+    /// A reference that has already run on the same layout.
     package init(head: LanguageModelHead, hidden: Matrix) {
         self.head = head
         self.hidden = hidden

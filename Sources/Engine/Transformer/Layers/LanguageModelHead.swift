@@ -15,6 +15,7 @@ package struct LanguageModelHead {
         self.chunkRows = chunkRows ?? min(1024, max(32, fitting))
     }
 
+    /// Number of tokens.
     package var vocabularySize: Int { weight.value.rows }
 
     /// Memory for scoring `count` targets, forward and backward.

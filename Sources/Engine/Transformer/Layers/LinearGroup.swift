@@ -7,10 +7,14 @@ package import Compute
 package struct LinearGroup {
     /// One linear of a group: y = x Wᵀ (+ bias) (+ adapter).
     package struct Member {
+        /// outputs × inputs.
         package let weight: Parameter
+        /// 1 × outputs.
         package let bias: Parameter?
+        /// LoRA beside it.
         package let adapter: LowRankAdapter?
 
+        /// A linear without bias and adapter by default.
         package init(weight: Parameter, bias: Parameter? = nil, adapter: LowRankAdapter? = nil) {
             self.weight = weight
             self.bias = bias
@@ -26,7 +30,9 @@ package struct LinearGroup {
 
     /// The output columns of each member, in the order the members were given.
     package let columns: [Range<Int>]
+    /// Channels of the input.
     package let inputWidth: Int
+    /// Channels of all outputs together.
     package let outputWidth: Int
     let runs: [Run]
     let biases: [Run]
@@ -67,6 +73,7 @@ package struct LinearGroup {
         func rows(_ count: Int) -> Activations { Activations(lowRank: lowRank.rows(0..<count)) }
     }
 
+    /// Lays out the memory of a pass over `tokens` rows.
     package func activations(_ tokens: Int, in arena: Arena) -> Activations {
         Activations(lowRank: arena.matrix(tokens, adapters?.totalRank ?? 0))
     }

@@ -9,6 +9,7 @@ package struct LowRankAdapter {
     /// alpha / rank, or alpha / √rank (rank-stabilised).
     package let scale: Real
 
+    /// An adapter of two parameters, trained or frozen.
     package init(down: Parameter, up: Parameter, scale: Real) {
         self.down = down
         self.up = up
@@ -18,10 +19,12 @@ package struct LowRankAdapter {
 
 /// Dropout on the input of the adapters of one group of linears.
 package struct AdapterDropout: Sendable {
+    /// Share of the input that is dropped.
     package let rate: Double
     /// Number of the group in the model: its part of the random stream.
     package let group: Int
 
+    /// Each group of a model needs a number of its own.
     package init(rate: Double, group: Int) {
         self.rate = rate
         self.group = group

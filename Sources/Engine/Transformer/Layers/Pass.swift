@@ -8,10 +8,12 @@ package struct Pass: Sendable {
     /// passes of one micro-batch must be given the same stream, different micro-batches different ones.
     package var dropout: RandomStream?
 
+    /// Whether adapters take part.
     package enum Adapters: Sendable, Hashable {
         case on, off
     }
 
+    /// Adapters on, no dropout by default.
     package init(adapters: Adapters = .on, dropout: RandomStream? = nil) {
         self.adapters = adapters
         self.dropout = dropout

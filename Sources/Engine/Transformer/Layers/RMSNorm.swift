@@ -4,8 +4,10 @@ package import Compute
 package struct RMSNorm {
     /// 1 × channels.
     package let weight: Parameter
+    /// Added to the mean square.
     package let epsilon: Double
 
+    /// A norm over the channels of `weight`.
     package init(weight: Parameter, epsilon: Double) {
         self.weight = weight
         self.epsilon = epsilon
@@ -31,6 +33,7 @@ package struct HeadNorm {
     let norm: RMSNorm
     let headDimension: Int
 
+    /// A norm over the channels of `weight`.
     package init(weight: Parameter, epsilon: Double) {
         norm = RMSNorm(weight: weight, epsilon: epsilon)
         headDimension = weight.value.columns

@@ -2,16 +2,22 @@ package import Compute
 
 /// h = x + output(attention(rotate(norm(x) Wq), rotate(norm(x) Wk), norm(x) Wv)): the first half of a decoder block.
 package struct SelfAttention {
+    /// Applied to the input.
     package let norm: RMSNorm
     /// Members: query, key, value.
     package let projections: LinearGroup
+    /// Back to the residual stream.
     package let output: LinearGroup
     /// Norms of single heads before rotation, where the family has them.
     package let queryNorm: HeadNorm?
+    /// As `queryNorm`.
     package let keyNorm: HeadNorm?
+    /// Heads, scale, window.
     package let shape: AttentionShape
+    /// Shared by all layers of a model.
     package let rotary: RotaryTable
 
+    /// Puts the parts together; both head norms or none.
     package init(
         norm: RMSNorm, projections: LinearGroup, output: LinearGroup, queryNorm: HeadNorm?, keyNorm: HeadNorm?,
         shape: AttentionShape, rotary: RotaryTable
@@ -25,6 +31,7 @@ package struct SelfAttention {
         self.rotary = rotary
     }
 
+    /// What a pass keeps for its adjoint.
     package struct Activations: BitwiseCopyable {
         let inverseRMS: Matrix
         let normed: Matrix
@@ -49,6 +56,7 @@ package struct SelfAttention {
         }
     }
 
+    /// Lays out the memory of a pass over `tokens` rows.
     package func activations(_ tokens: Int, in arena: Arena) -> Activations {
         let projected = arena.matrix(tokens, projections.outputWidth)
         let hasHeadNorms = queryNorm != nil
@@ -74,6 +82,7 @@ package struct SelfAttention {
         let normedGradient: Matrix
     }
 
+    /// Lays out the memory of the adjoint.
     package func scratch(_ tokens: Int, in arena: Arena) -> Scratch {
         let hasHeadNorms = queryNorm != nil
         return Scratch(

@@ -6,6 +6,7 @@ package struct GenerationRequest: Sendable {
     package var prompts: [[Int32]]
     /// Most new tokens of each sequence.
     package var maximumNewTokens: [Int]
+    /// How tokens are chosen.
     package var sampling: SamplingSettings
     /// Tokens that end a sequence; the one that ends it is kept as its last.
     package var stopTokens: Set<Int32>
@@ -13,6 +14,7 @@ package struct GenerationRequest: Sendable {
     /// `prompts` by default.
     package var sequenceNames: [Int]
 
+    /// The same limit for every sequence; greedy by default.
     package init(
         prompts: [[Int32]], maximumNewTokens: Int, sampling: SamplingSettings = .greedy, stopTokens: Set<Int32> = [],
         sequenceNames: [Int]? = nil

@@ -8,8 +8,10 @@ package struct SamplingSettings: Sendable, Equatable {
     package var topP: Double?
     /// Key of the random numbers. Every draw is a function of (seed, stream, sequence, position).
     package var seed: UInt64
+    /// Second key, for a place in a run: a step, a pass over the data.
     package var stream: UInt64
 
+    /// Plain sampling at temperature 1 by default.
     package init(
         temperature: Double = 1, topK: Int? = nil, topP: Double? = nil, seed: UInt64 = 0, stream: UInt64 = 0
     ) {
@@ -20,5 +22,6 @@ package struct SamplingSettings: Sendable, Equatable {
         self.stream = stream
     }
 
+    /// The most likely token, always.
     package static let greedy = SamplingSettings(temperature: 0)
 }

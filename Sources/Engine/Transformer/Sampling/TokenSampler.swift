@@ -8,6 +8,7 @@ package import Compute
 
 /// Chooses tokens from logits: temperature, then top-k, then top-p, in the order of Transformers.
 package struct TokenSampler {
+    /// What it was made with.
     package let settings: SamplingSettings
     private let random: RandomStream
 
@@ -16,6 +17,7 @@ package struct TokenSampler {
         let logit: Double
     }
 
+    /// A sampler has no state: draws are named by sequence and position.
     package init(_ settings: SamplingSettings) {
         self.settings = settings
         random = RandomStream(seed: settings.seed, stream: settings.stream)

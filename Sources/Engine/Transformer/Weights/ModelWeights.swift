@@ -13,10 +13,12 @@ package enum WeightSource {
 package struct TrainedTensors: Sendable {
     let includes: @Sendable (WeightEntry) -> Bool
 
+    /// The tensors for which `includes` is true.
     package init(_ includes: @escaping @Sendable (WeightEntry) -> Bool) {
         self.includes = includes
     }
 
+    /// Full training.
     package static let all = TrainedTensors { _ in true }
     /// A frozen base: adapters only, a reference, inference.
     package static let none = TrainedTensors { _ in false }
@@ -28,6 +30,7 @@ package struct TrainedTensors: Sendable {
 /// How a frozen weight is held is decided here and nowhere else: a representation with fewer bits is a further case of
 /// `freeze` and of `Parameter`.
 package final class ModelWeights {
+    /// All tensors of the model itself, in the order of the weight table.
     package let entries: [WeightEntry]
     /// Trained tensors, adapters included; nil when there are none.
     package let store: ParameterStore?

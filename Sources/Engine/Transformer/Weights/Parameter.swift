@@ -4,10 +4,12 @@ package import Compute
 ///
 /// Vectors (norm weights, biases) are 1 × n. The memory is the parameter store's, or for frozen weights a mapped file's.
 package struct Parameter: BitwiseCopyable, Sendable {
+    /// outputs × inputs, or 1 × n.
     package let value: Matrix
     /// Same shape as `value`; nil when the weight is frozen.
     package let gradient: Matrix?
 
+    /// A frozen weight by default.
     package init(value: Matrix, gradient: Matrix? = nil) {
         self.value = value
         self.gradient = gradient

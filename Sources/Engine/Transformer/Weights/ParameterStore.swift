@@ -12,7 +12,9 @@ package final class ParameterStore {
         package let name: String
         /// Its elements in the blocks.
         package let range: Range<Int>
+        /// 1 for a vector.
         package let rows: Int
+        /// Elements of a row.
         package let columns: Int
         /// Whether weight decay applies: to matrices (embeddings and LoRA included), not to norm weights and biases.
         package let decays: Bool
@@ -21,6 +23,7 @@ package final class ParameterStore {
         package var shape: [Int] { decays ? [rows, columns] : [columns] }
     }
 
+    /// In the order of the blocks.
     package let entries: [Entry]
     /// 1 × count.
     package let values: Matrix

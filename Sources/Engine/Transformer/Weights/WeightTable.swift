@@ -21,12 +21,16 @@ package enum LayerRole: String, Hashable, Sendable, CaseIterable {
 package struct WeightEntry: Hashable, Sendable {
     /// Its name in Hugging Face files.
     package let name: String
+    /// Its place in the model.
     package let role: WeightRole
     /// Vectors have one row.
     package let rows: Int
+    /// Elements of a row.
     package let columns: Int
+    /// False for norm weights and biases.
     package let isMatrix: Bool
 
+    /// An entry made in code.
     package init(name: String, role: WeightRole, rows: Int, columns: Int, isMatrix: Bool) {
         self.name = name
         self.role = role
@@ -37,6 +41,7 @@ package struct WeightEntry: Hashable, Sendable {
 
     /// The shape in the file.
     package var shape: [Int] { isMatrix ? [rows, columns] : [columns] }
+    /// Number of elements.
     package var count: Int { rows * columns }
 }
 
