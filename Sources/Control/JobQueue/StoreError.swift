@@ -27,7 +27,9 @@ package enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
         case .noSuchJob(let id): "there is no job \(id)"
         case .databaseRefused(let path, let reason, let copies):
             "database refused: \(path): \(reason)"
-                + (copies.map { "; copied to \($0), nothing was changed; restore a backup from db/backup or run hone admin recover" }
+                + (copies.map {
+                    "; copied to \($0), nothing was changed; restore a backup from db/backup or run hone admin recover"
+                }
                     ?? "")
         case .unavailable(let reason): "the queue database cannot be used now: \(reason)"
         case .notDurable(let reason): "the queue database would not survive a loss of power: \(reason)"

@@ -7,7 +7,9 @@ enum Hexadecimal {
         let digits = Array(text.utf8)
         var bytes = Data(capacity: 32)
         for index in stride(from: 0, to: digits.count - 1, by: 2) {
-            guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16) else { break }
+            guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16) else {
+                break
+            }
             bytes.append(byte)
         }
         guard digits.count == 64, bytes.count == 32 else {

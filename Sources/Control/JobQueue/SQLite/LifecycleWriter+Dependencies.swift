@@ -11,14 +11,16 @@ extension LifecycleWriter {
             let target: Int64?
             switch dependency.target {
             case .number(let number):
-                guard try Bool.fetchOne(database, sql: "SELECT 1 FROM jobs WHERE id = ?", arguments: [number]) == true else {
+                guard try Bool.fetchOne(database, sql: "SELECT 1 FROM jobs WHERE id = ?", arguments: [number]) == true
+                else {
                     throw StoreError.refused("after: there is no job \(number)")
                 }
                 (name, target) = (nil, number)
             case .name(let wanted):
                 name = wanted
                 target = try Int64.fetchOne(
-                    database, sql: "SELECT id FROM jobs WHERE uid = ? AND name = ? AND id <> ? ORDER BY id DESC LIMIT 1",
+                    database,
+                    sql: "SELECT id FROM jobs WHERE uid = ? AND name = ? AND id <> ? ORDER BY id DESC LIMIT 1",
                     arguments: [uid, wanted, job])
             }
             // A name and a number may mean the same job; waiting once is enough.
@@ -89,7 +91,8 @@ extension LifecycleWriter {
     func explain(_ job: Int64, _ reason: WaitReason) throws {
         let json = String(decoding: try JSONCoding.encode(reason), as: UTF8.self)
         try database.execute(
-            sql: "UPDATE jobs SET reason = ? WHERE id = ? AND reason IS NOT ? AND state NOT IN ('succeeded', 'failed', 'cancelled')",
+            sql:
+                "UPDATE jobs SET reason = ? WHERE id = ? AND reason IS NOT ? AND state NOT IN ('succeeded', 'failed', 'cancelled')",
             arguments: [json, job, json])
     }
 
@@ -122,7 +125,8 @@ extension LifecycleWriter {
                       SELECT ? UNION SELECT deps.on_id FROM deps JOIN up ON deps.job_id = up.id WHERE deps.on_id IS NOT NULL)
                     SELECT jobs.id || ' (' || jobs.name || ')' FROM jobs JOIN up ON jobs.id = up.id ORDER BY jobs.id
                     """, arguments: [job])
-            throw StoreError.refused("after: the jobs would wait for each other in a circle: \(names.joined(separator: ", "))")
+            throw StoreError.refused(
+                "after: the jobs would wait for each other in a circle: \(names.joined(separator: ", "))")
         }
     }
 }

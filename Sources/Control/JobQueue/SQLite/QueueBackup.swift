@@ -35,7 +35,9 @@ struct QueueBackup {
         let copy = try DatabaseQueue(path: path, configuration: QueueConnection.reading())
         let verdict = try copy.read { try String.fetchAll($0, sql: "PRAGMA integrity_check(20)") }
         try copy.close()
-        guard verdict == ["ok"] else { throw StoreError.unavailable("the backup is damaged: \(verdict.joined(separator: "; "))") }
+        guard verdict == ["ok"] else {
+            throw StoreError.unavailable("the backup is damaged: \(verdict.joined(separator: "; "))")
+        }
     }
 
     private func thinOut() throws {

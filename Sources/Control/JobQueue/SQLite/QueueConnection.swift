@@ -41,7 +41,8 @@ extension StoreError {
     /// A database error in the words of the store.
     init(_ error: DatabaseError) {
         switch error.resultCode {
-        case .SQLITE_FULL, .SQLITE_IOERR, .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_NOMEM:
+        case .SQLITE_FULL, .SQLITE_IOERR, .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_CANTOPEN, .SQLITE_READONLY,
+            .SQLITE_NOMEM:
             self = .unavailable(error.message ?? "\(error.resultCode)")
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
             self = .databaseRefused(path: "queue.db", reason: error.message ?? "damaged", copies: nil)

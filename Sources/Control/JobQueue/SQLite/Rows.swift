@@ -23,7 +23,8 @@ enum InputRows {
             database, sql: "SELECT * FROM inputs WHERE job_id = ? ORDER BY role, path", arguments: [job]
         ).map { row in
             InputPin(
-                role: try row.decoded("role"), path: row["path"], device: row["dev"], inode: row["ino"], size: row["size"],
+                role: try row.decoded("role"), path: row["path"], device: row["dev"], inode: row["ino"],
+                size: row["size"],
                 modifiedNanoseconds: row["mtime_ns"], sha256: (row["sha256"] as Data?).map(Hexadecimal.text))
         }
     }
@@ -74,9 +75,11 @@ enum AttemptRows {
         "(SELECT coalesce(sum(max(0, ended_ms - coalesce(spawned_ms, ended_ms))), 0) FROM attempts WHERE job_id = jobs.id)"
 
     static func of(_ job: Int64, in database: Database) throws -> [AttemptDetails] {
-        try Row.fetchAll(database, sql: "SELECT * FROM attempts WHERE job_id = ? ORDER BY n", arguments: [job]).map { row in
+        try Row.fetchAll(database, sql: "SELECT * FROM attempts WHERE job_id = ? ORDER BY n", arguments: [job]).map {
+            row in
             AttemptDetails(
-                number: row["n"], state: row["state"], outcome: try row.decodedOptional("outcome"), detail: row["detail"],
+                number: row["n"], state: row["state"], outcome: try row.decodedOptional("outcome"),
+                detail: row["detail"],
                 cpuList: row["cpu_list"], resumeStep: row["resume_step"], lastStep: row["last_step"],
                 exitCode: row["exit_code"], signal: row["term_signal"], maxRSS: row["max_rss"],
                 created: row.moment("created_ms"), spawned: row.optionalMoment("spawned_ms"),
@@ -130,13 +133,16 @@ enum SummaryRows {
     }
 
     static func details(_ id: Int64, in database: Database) throws -> JobDetails? {
-        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]) else { return nil }
+        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]) else {
+            return nil
+        }
         let writer = LifecycleWriter(database: database, actor: "", now: Timestamp(milliseconds: 0))
         return JobDetails(
             summary: try summary(row), interruptions: row["interruptions"], memory: row["mem_bytes"],
             disk: row["disk_bytes"], specSHA256: Hexadecimal.text(row["spec_sha256"]),
             dependencies: try writer.dependencies(of: id), inputs: try InputRows.of(id, in: database),
-            attempts: try AttemptRows.of(id, in: database), checkpoints: try AttemptRows.checkpoints(of: id, in: database))
+            attempts: try AttemptRows.of(id, in: database),
+            checkpoints: try AttemptRows.checkpoints(of: id, in: database))
     }
 
     static func newest(named name: String, uid: Int64?, in database: Database) throws -> Int64? {
@@ -164,7 +170,8 @@ enum SummaryRows {
         var arguments: StatementArguments = ["seq": sequence, "limit": limit]
         if let job { arguments += ["job": job] }
         return try Row.fetchAll(
-            database, sql: "SELECT * FROM events WHERE seq > :seq \(scope) ORDER BY seq LIMIT :limit", arguments: arguments
+            database, sql: "SELECT * FROM events WHERE seq > :seq \(scope) ORDER BY seq LIMIT :limit",
+            arguments: arguments
         ).map { row in
             QueueEvent(
                 sequence: row["seq"], time: row.moment("ts_ms"), job: row["job_id"], attempt: row["attempt"],

@@ -15,7 +15,8 @@ extension SQLiteJobStore {
             guard case .becomes = before.applying(.claimed) else { return nil }
             let fence = try writer.apply(.claimed, to: job).fence
             try writer.database.execute(
-                sql: "INSERT INTO attempts(job_id, n, state, cpu_list, mem_bytes, created_ms) VALUES (?, ?, 'created', ?, ?, ?)",
+                sql:
+                    "INSERT INTO attempts(job_id, n, state, cpu_list, mem_bytes, created_ms) VALUES (?, ?, 'created', ?, ?, ?)",
                 arguments: [job, fence, cores.map(String.init).joined(separator: ","), memory, now.milliseconds])
             return try writer.claimed(job, fence: fence)
         }
@@ -51,7 +52,8 @@ extension LifecycleWriter {
     fileprivate func claimed(_ job: Int64, fence: Int64) throws -> ClaimedJob {
         guard
             let row = try Row.fetchOne(
-                database, sql: "SELECT name, spec, spec_sha256, \(AttemptRows.runningTime) AS ran_ms FROM jobs WHERE id = ?",
+                database,
+                sql: "SELECT name, spec, spec_sha256, \(AttemptRows.runningTime) AS ran_ms FROM jobs WHERE id = ?",
                 arguments: [job])
         else { throw StoreError.noSuchJob(job) }
         return ClaimedJob(
@@ -176,12 +178,14 @@ extension LifecycleWriter {
     ) throws {
         let step =
             try Int64.fetchOne(
-                database, sql: "SELECT last_step FROM attempts WHERE job_id = ? AND n = ?", arguments: [job, fence]) ?? 0
+                database, sql: "SELECT last_step FROM attempts WHERE job_id = ? AND n = ?", arguments: [job, fence])
+            ?? 0
         let policy = try policy ?? SpecificationRow.of(job, in: database).retry
         let report = AttemptReport(
             ending, lastStep: step, repeats: try repeats(job, ending.outcome, step), policy: policy, now: now,
             jitter: Double.random(in: 0..<1))
-        try record("attempt_ended", job: job, attempt: fence, data: ["outcome": ending.outcome.rawValue, "detail": detail])
+        try record(
+            "attempt_ended", job: job, attempt: fence, data: ["outcome": ending.outcome.rawValue, "detail": detail])
         let next = try apply(.attemptEnded(report), to: job, reason: nil)
         if let reason = reason(for: next, ending.outcome, detail) { try annotate(job, reason) }
     }

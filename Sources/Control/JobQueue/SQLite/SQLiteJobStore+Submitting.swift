@@ -103,7 +103,8 @@ enum SubmissionRows {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                file.device, file.inode, file.modifiedNanoseconds, file.size, try Hexadecimal.bytes(file.sha256), file.name,
+                file.device, file.inode, file.modifiedNanoseconds, file.size, try Hexadecimal.bytes(file.sha256),
+                file.name,
                 file.uid, outcome.rawValue, job, reason, writer.now.milliseconds,
             ])
         let name = try job.flatMap {
