@@ -67,6 +67,7 @@ import Testing
         ("checkpoint: {keep_best: eval_loss}", "dataset.eval"),
         ("evaluate: {every_steps: 3}", "dataset.eval"),
         ("after: [a, a]", "stands in the list twice"),
+        ("after: [a, {job: a, when: any}]", "one job stands in the list twice"),
         ("after: {when: any}", "after.job: missing"),
         ("after: {job: a, when: sometimes}", "one of ok, any, failed"),
         ("idempotency_key: \(String(repeating: "k", count: 129))", "at most 128"),

@@ -2,6 +2,7 @@
 enum CrossChecks {
     static func run(_ spec: inout JobSpec, _ reader: inout SpecReader) {
         checkLength(&spec, &reader)
+        checkDependencies(spec, &reader)
         checkInputs(spec, &reader)
         checkDataset(spec, &reader)
         checkReference(&spec, &reader)
@@ -23,6 +24,12 @@ enum CrossChecks {
         if train.epochs == nil, train.steps == nil { spec.train.epochs = 1 }
         if case .steps(let warmup) = train.warmup, let steps = train.steps, warmup >= steps, warmup > 0 {
             reader.report("train.warmup", "\(warmup) steps of warmup leave nothing of \(steps) steps of training")
+        }
+    }
+
+    private static func checkDependencies(_ spec: JobSpec, _ reader: inout SpecReader) {
+        if Set(spec.after.map(\.target)).count < spec.after.count {
+            reader.report("after", "one job stands in the list twice; one condition can hold for it")
         }
     }
 
