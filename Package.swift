@@ -15,7 +15,6 @@ let strict: [SwiftSetting] = [
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -44,6 +43,7 @@ let native: [Target] = [
             .unsafeFlags(["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]),
         ]),
     .target(name: "CLinux", path: "Sources/Native/CLinux"),
+    .target(name: "CDigest", path: "Sources/Native/CDigest", cSettings: [.unsafeFlags(["-O3"])]),
     .systemLibrary(
         name: "COpenBLAS", path: "Sources/Native/COpenBLAS", pkgConfig: "openblas",
         providers: [.apt(["libopenblas-dev"])]),
@@ -54,7 +54,7 @@ let native: [Target] = [
 
 let shared: [Target] = [
     room("JobModel", in: "Shared", [yams]),
-    room("DurableFiles", in: "Shared", ["CLinux", systemPackage, crypto]),
+    room("DurableFiles", in: "Shared", ["CLinux", "CDigest", systemPackage]),
 ]
 
 let engine: [Target] = [
@@ -132,7 +132,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),

@@ -1,20 +1,27 @@
-import Crypto
+import CDigest
 import Glibc
 
 /// SHA-256 of bytes and files, as lower-case hexadecimal text of 64 digits.
 package enum SHA256 {
     /// A digest that grows with each piece; feeding the pieces of a text gives the digest of the text.
     package struct Stream {
-        private var hash = Crypto.SHA256()
+        private var digest = hone_sha256()
 
-        package init() {}
+        package init() { hone_sha256_begin(&digest) }
 
-        package mutating func update(_ bytes: UnsafeRawBufferPointer) { hash.update(bufferPointer: bytes) }
+        package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+            hone_sha256_update(&digest, bytes.baseAddress, bytes.count)
+        }
 
-        package mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { hash.update(bufferPointer: $0) } }
+        package mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
         /// The digest of everything so far; the stream may go on afterwards.
-        package func hex() -> String { SHA256.hex(digits: hash.finalize()) }
+        package func hex() -> String {
+            var copy = digest
+            var result = [UInt8](repeating: 0, count: 32)
+            hone_sha256_finish(&copy, &result)
+            return SHA256.hex(digits: result)
+        }
     }
 
     package static func hex(of bytes: [UInt8]) -> String {
@@ -46,7 +53,7 @@ package enum SHA256 {
         return (stream.hex(), total)
     }
 
-    private static func hex(digits digest: Crypto.SHA256.Digest) -> String {
+    private static func hex(digits digest: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         text.reserveCapacity(64)
