@@ -35,8 +35,8 @@ def main():
                     left_out += 1
                     continue
                 found = importances(model, [ids])[0][len(pair["prompt_ids"]):]
-                offsets = tokens.tokenizer.encode(row[side], add_special_tokens=False).offsets
-                out.write(json.dumps({"id": row["id"], "side": side, "offsets": [*map(list, offsets), None],
+                offsets = tokens.continuation(row[side])[1]
+                out.write(json.dumps({"id": row["id"], "side": side, "offsets": [*offsets, None],
                                       "importance": found.tolist()}) + "\n")
     print(f"{left_out} responses left out: longer than {options.max_length} tokens with their prompt")
 

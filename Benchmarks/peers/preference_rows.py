@@ -28,21 +28,29 @@ def common_prefix(*texts):
 
 
 class PairTokenizer:
-    """joint: prompt + response as one text, cut where the texts diverge (TRL's way). separate: each on its own.
-    The beginning-of-text token goes before the prompt, the end-of-text token after each response."""
+    """joint: prompt + response as one text, cut where the texts diverge (TRL's way). separate: each on its own; a
+    response loses its leading space when the tokenizer prepends one. The beginning-of-text token goes before the
+    prompt, the end-of-text token after each response."""
 
     def __init__(self, model_folder, mode):
-        self.tokenizer = Tokenizer.from_file(str(Path(model_folder) / "tokenizer.json"))
+        source = (Path(model_folder) / "tokenizer.json").read_text(encoding="utf-8")
+        self.tokenizer, self.prepends_space = Tokenizer.from_str(source), '"type":"Prepend"' in source.replace(" ", "")
         config = json.loads((Path(model_folder) / "config.json").read_text())
         self.eos, self.mode = config["eos_token_id"], mode
 
-    def ids(self, text, special=True):
-        return self.tokenizer.encode(text, add_special_tokens=special).ids
+    def ids(self, text):
+        return self.tokenizer.encode(text).ids
+
+    def continuation(self, text):
+        """Ids of a response, and per token its character range in `text`."""
+        skipped = 1 if self.prepends_space and text.startswith(" ") else 0
+        found = self.tokenizer.encode(text[skipped:], add_special_tokens=False)
+        return found.ids, [[start + skipped, end + skipped] for start, end in found.offsets]
 
     def pair(self, row):
         prompt = self.ids(row["prompt"])
         if self.mode == "separate":
-            chosen, rejected = (self.ids(row[side], special=False) for side in ("chosen", "rejected"))
+            chosen, rejected = (self.continuation(row[side])[0] for side in ("chosen", "rejected"))
         else:
             whole = [self.ids(row["prompt"] + row[side]) for side in ("chosen", "rejected")]
             shared = min(common_prefix(prompt, ids) for ids in whole)
