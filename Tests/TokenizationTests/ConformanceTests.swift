@@ -61,8 +61,8 @@ struct ConformanceTests {
             if !isEqual {
                 mismatches[directory, default: 0] += 1
                 if mismatches[directory, default: 0] <= 5 {
-                    Issue.record(
-                        "\(directory): \(text.debugDescription): ids \(found), expected \(ids); text \(decoded.debugDescription)")
+                    let place = "\(directory): \(text.debugDescription)"
+                    Issue.record("\(place): ids \(found), expected \(ids); text \(decoded.debugDescription)")
                 }
             }
         }

@@ -17,6 +17,8 @@ package final class Tokenizer: Sendable {
 
     private let addedByID: [Int32: AddedToken]
     private let addedByContent: [[UInt8]: Int32]
+    /// What added tokens that are found in normalized text are spelled like there.
+    private let normalizedSpellings: [Int32: [UInt8]]
 
     /// The tokens that are found in the text before anything else.
     package let addedTokens: [AddedToken]
@@ -61,7 +63,12 @@ package final class Tokenizer: Sendable {
         let isByteLevel = preTokenizers.contains { if case .byteLevel = $0 { true } else { false } }
         model = try BytePairModel.read(file, view: isByteLevel ? .byteLevel : .text)
         addedTokens = try AddedToken.read(root["added_tokens"], settings, file.vocabulary)
-        (rawFinder, normalizedFinder) = Self.finders(addedTokens, normalizer)
+        let raw = addedTokens.filter { !$0.isNormalized }
+        let normalized = addedTokens.filter(\.isNormalized)
+        let spellings = Self.spellings(of: normalized, normalizer)
+        rawFinder = AddedTokenFinder(raw, spelled: raw.map { Array($0.content.utf8) })
+        normalizedFinder = AddedTokenFinder(normalized, spelled: spellings)
+        normalizedSpellings = Dictionary(zip(normalized.map(\.id), spellings), uniquingKeysWith: { first, _ in first })
         addedByID = Dictionary(addedTokens.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         addedByContent = Dictionary(
             addedTokens.map { (Array($0.content.utf8), $0.id) }, uniquingKeysWith: { first, _ in first })
@@ -86,19 +93,11 @@ package final class Tokenizer: Sendable {
         try checkTemplateIDs(root["post_processor"])
     }
 
-    private static func finders(
-        _ tokens: [AddedToken], _ normalizer: Normalizer?
-    ) -> (raw: AddedTokenFinder, normalized: AddedTokenFinder) {
-        let raw = tokens.filter { !$0.isNormalized }
-        let normalized = tokens.filter(\.isNormalized)
-        let spellings = normalized.map { token in
+    private static func spellings(of tokens: [AddedToken], _ normalizer: Normalizer?) -> [[UInt8]] {
+        tokens.map { token in
             let text = AlignedText(verbatim: Array(token.content.utf8))
             return normalizer.map { $0.apply(to: text).bytes } ?? text.bytes
         }
-        return (
-            AddedTokenFinder(raw, spelled: raw.map { Array($0.content.utf8) }),
-            AddedTokenFinder(normalized, spelled: spellings)
-        )
     }
 
     private func checkTemplateIDs(_ node: JSONNode) throws(TokenizerError) {
@@ -127,9 +126,12 @@ package final class Tokenizer: Sendable {
     // MARK: Decoding
 
     /// The text of `ids`. Ids without a token are left out, bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// Added tokens marked as normalized appear in their normalized spelling, as in the library; other than there,
+    /// special ones among them are left out too when `skipSpecialTokens` asks for it.
     package func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
         let spellings = ids.compactMap { id in
-            skipSpecialTokens && isSpecial(id) ? nil : token(of: id)
+            skipSpecialTokens && isSpecial(id) ? nil : normalizedSpellings[id] ?? token(of: id)
         }
         return TokenDecoder.text(of: spellings, by: decoder)
     }

@@ -68,7 +68,8 @@ struct AddedTokenFinder: Sendable {
             let match = position..<stop
             position = stop
             guard !token.isSingleWord || Self.standsAlone(match, in: bytes) else { continue }
-            let lower = token.stripsLeft ? max(end, Self.spaceStart(before: match.lowerBound, in: bytes)) : match.lowerBound
+            let spaceStart = token.stripsLeft ? Self.spaceStart(before: match.lowerBound, in: bytes) : match.lowerBound
+            let lower = token.stripsLeft ? max(end, spaceStart) : spaceStart
             let upper = token.stripsRight ? Self.spaceEnd(after: stop, in: bytes) : stop
             if end < lower { result.append(Stretch(range: end..<lower, token: nil)) }
             result.append(Stretch(range: min(lower, upper)..<upper, token: token.id))
@@ -96,7 +97,8 @@ struct AddedTokenFinder: Sendable {
         func isWord(at index: Int) -> Bool {
             Unicode.Scalar(UTF8Text.scalar(in: bytes, at: index).value).map(ScalarSet.word.contains) ?? false
         }
-        if range.lowerBound > 0, isWord(at: UTF8Text.start(ofScalarBefore: range.lowerBound, in: bytes)) { return false }
+        let before = range.lowerBound > 0 ? UTF8Text.start(ofScalarBefore: range.lowerBound, in: bytes) : nil
+        if let before, isWord(at: before) { return false }
         return range.upperBound == bytes.count || !isWord(at: range.upperBound)
     }
 

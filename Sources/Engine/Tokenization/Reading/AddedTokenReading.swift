@@ -47,6 +47,7 @@ extension AddedToken {
 extension JSONNode {
     fileprivate func clash(_ found: String) -> TokenizerError {
         TokenizerError(
-            .malformed, file: file, place: path, found: found, expected: "one id for each token and one token for each id")
+            .malformed, file: file, place: path, found: found,
+            expected: "one id for each token and one token for each id")
     }
 }

@@ -14,7 +14,9 @@ extension BytePairModel {
         var unknown: Int32?
         if !node["unk_token"].isNull {
             let token = Array(try node["unk_token"].string().utf8)
-            guard let id = file.vocabulary.id(of: token) else { throw node["unk_token"].fault("a token of model.vocab") }
+            guard let id = file.vocabulary.id(of: token) else {
+                throw node["unk_token"].fault("a token of model.vocab")
+            }
             unknown = id
         }
         return BytePairModel(

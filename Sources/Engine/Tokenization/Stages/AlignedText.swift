@@ -35,7 +35,8 @@ struct AlignedText: Sendable {
         bytes.append(contentsOf: new)
         guard isTracked else { return }
         let origin = text.origin(of: range)
-        origins?.append(contentsOf: repeatElement(Int32(origin.lowerBound)..<Int32(origin.upperBound), count: new.count))
+        let range = Int32(origin.lowerBound)..<Int32(origin.upperBound)
+        origins?.append(contentsOf: repeatElement(range, count: new.count))
     }
 
     /// Appends `range` of `text` unchanged.
@@ -50,7 +51,9 @@ struct AlignedText: Sendable {
 
     /// The range of the input that the bytes of `range` come from.
     func origin(of range: Range<Int>) -> Range<Int> {
-        guard let origins else { return (source.lowerBound + range.lowerBound)..<(source.lowerBound + range.upperBound) }
+        guard let origins else {
+            return (source.lowerBound + range.lowerBound)..<(source.lowerBound + range.upperBound)
+        }
         guard range.lowerBound < origins.count else { return source.upperBound..<source.upperBound }
         let lower = Int(origins[range.lowerBound].lowerBound)
         if range.isEmpty { return lower..<lower }

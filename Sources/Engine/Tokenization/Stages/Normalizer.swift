@@ -51,7 +51,9 @@ indirect enum Normalizer: Sendable {
     private func withoutMarks(_ text: AlignedText) -> AlignedText {
         var result = AlignedText(rewriting: text)
         text.forEachScalar { scalar, range in
-            if !ScalarSet.marks.contains(scalar) { result.copy(range, of: text) }
+            // Like the normalization forms, the library's mark test knows Unicode 9.
+            let isMark = ScalarSet.marks.contains(scalar) && NormalizationTables.isKnown(scalar)
+            if !isMark { result.copy(range, of: text) }
         }
         return result
     }

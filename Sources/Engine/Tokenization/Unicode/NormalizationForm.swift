@@ -17,22 +17,46 @@ enum NormalizationForm: Sendable {
         guard text.bytes.contains(where: { $0 >= 0x80 }) else { return text }
         let tables = NormalizationTables.shared
         var result = AlignedText(rewriting: text)
+        var isChanged = false
+        /// What was appended already, and where the last inert scalar begins: a mark may still join it.
+        var done = 0
+        var lastInert = 0
         var segment: [Piece] = []
         text.bytes.withUnsafeBufferPointer { bytes in
             var position = 0
             while position < bytes.count {
                 let (value, length) = UTF8Text.scalar(in: bytes, at: position)
-                let range = position..<(position + length)
-                position += length
                 let isInert = isCompatibility ? value < 0x80 : tables.isInert(value)
-                if isInert { flush(&segment, into: &result, from: text, tables) }
-                for part in isInert ? [value] : tables.decomposition(of: value, compatibility: isCompatibility) {
-                    segment.append(Piece(value: part, range: range, combiningClass: tables.combiningClass(part)))
+                if isInert {
+                    if !segment.isEmpty {
+                        flush(&segment, into: &result, from: text, tables)
+                        done = position
+                    }
+                    lastInert = position
+                } else {
+                    if segment.isEmpty {
+                        isChanged = true
+                        result.copy(done..<lastInert, of: text)
+                        if lastInert < position {
+                            let inert = UTF8Text.scalar(in: bytes, at: lastInert).value
+                            segment.append(piece(inert, lastInert..<position, tables))
+                        }
+                    }
+                    for part in tables.decomposition(of: value, compatibility: isCompatibility) {
+                        segment.append(piece(part, position..<(position + length), tables))
+                    }
                 }
+                position += length
             }
         }
+        guard isChanged else { return text }
+        if segment.isEmpty { result.copy(done..<text.bytes.count, of: text) }
         flush(&segment, into: &result, from: text, tables)
         return result
+    }
+
+    private func piece(_ value: UInt32, _ range: Range<Int>, _ tables: NormalizationTables) -> Piece {
+        Piece(value: value, range: range, combiningClass: tables.combiningClass(value))
     }
 
     /// Orders and composes what stands between two inert characters, and appends it.

@@ -51,7 +51,8 @@ struct NormalizationTables: Sendable {
         0x2F800...0x2FA1F,
     ]
 
-    private static func isKnown(_ scalar: Unicode.Scalar) -> Bool {
+    /// Whether the scalar was assigned in Unicode 9.
+    static func isKnown(_ scalar: Unicode.Scalar) -> Bool {
         (scalar.properties.age?.major ?? Int.max) <= 9
     }
 
