@@ -1,6 +1,6 @@
 """The comparison behind scripts/check-hf.
 
-`hone score` writes one JSON line per row with prompt_ids and, for chosen and rejected, <side>_ids and <side>_logps.
+`hone score` writes one JSON line per row: for chosen and rejected an object with prompt_ids, ids and logps.
 `hone generate --json` prints an object with prompt_ids and ids."""
 import argparse
 import json
@@ -86,15 +86,15 @@ def check_scores(model, arguments):
     tokenizer = Tokenizer.from_file(str(Path(arguments.model) / "tokenizer.json"))
     worst, count = 0.0, 0
     for number, (row, score) in enumerate(zip(rows, scores), 1):
-        prompt = score["prompt_ids"]
-        if isinstance(row["prompt"], str) and not arguments.any_tokens:
-            expected = tokenizer.encode(row["prompt"]).ids
-            require(prompt == expected, f"row {number}: prompt ids {prompt}, the tokenizers library gives {expected}")
         for side in ("chosen", "rejected"):
-            ids = score[f"{side}_ids"]
+            prompt, ids = score[side]["prompt_ids"], score[side]["ids"]
+            if isinstance(row["prompt"], str) and not arguments.any_tokens:
+                expected = tokenizer.encode(row["prompt"] + row[side]).ids
+                require(prompt + ids == expected,
+                        f"row {number} {side}: ids {prompt + ids}, the tokenizers library gives {expected}")
             rated = torch.log_softmax(logits(model, prompt + ids)[len(prompt) - 1:-1], -1)
             theirs = rated.gather(1, torch.tensor(ids)[:, None])[:, 0]
-            mine = torch.tensor(score[f"{side}_logps"])
+            mine = torch.tensor(score[side]["logps"])
             require(len(mine) == len(ids), f"row {number} {side}: {len(mine)} log-probabilities for {len(ids)} tokens")
             off = float((mine - theirs).abs().max())
             require(off <= LOGP_TOLERANCE, f"row {number} {side}: log-probabilities differ by {off:.2e}")

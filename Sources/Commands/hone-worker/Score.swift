@@ -18,50 +18,60 @@ struct Score: ParsableCommand {
     @Option(help: ArgumentHelp("Where the scores go: one JSON line for each row.", valueName: "file"))
     var output: String
 
+    @Option(help: "Tokenize a response together with its prompt, as it would be read (joint), or alone (separate).")
+    var tokenize = EncodingSettings.Joining.joint
+
+    @Flag(help: "Score the end token behind each response, too.")
+    var withEnd = false
+
     func run() throws {
         let opened = try model.open()
-        let examples = try PairExamples(
-            Dataset(data),
-            PairEncoder(
-                codec: TextCodec(opened.tokenizer, digest: ""),
-                settings: EncodingSettings(maximumLength: opened.model.contextLength)))
+        let dataset = try Dataset(data)
+        let encoder = SequenceEncoder(
+            codec: TextCodec(opened.tokenizer, digest: ""),
+            settings: EncodingSettings(
+                maximumLength: opened.model.contextLength, joining: tokenize, appendsEnd: withEnd))
         var lines = ""
-        for index in 0..<examples.count {
-            let pair = try examples.pair(index)
-            let score = try PairScore(examples.row(of: index), pair, by: opened)
+        for row in 0..<dataset.count {
+            let (chosen, rejected) = try encoder.sides(ofRow: row, in: dataset)
+            let scores = try opened.logProbabilities(of: [chosen, rejected])
+            let score = RowScore(
+                row: row, chosen: SideScore(chosen, scores[0]), rejected: SideScore(rejected, scores[1]))
             lines += String(decoding: try JSONCoding.encode(score), as: UTF8.self) + "\n"
         }
         try durableWrite(lines, to: output)
-        complain("scored \(examples.count) rows of \(data) into \(output)")
-        examples.report.lines.forEach(complain)
+        complain("scored \(dataset.count) rows of \(data) into \(output)")
     }
 }
 
-/// One line of the output.
-private struct PairScore: Encodable {
-    let row: Int
-    let promptIds: [Int32]
-    let chosenIds: [Int32]
-    let chosenLogps: [Double]
-    let rejectedIds: [Int32]
-    let rejectedLogps: [Double]
+extension EncodingSettings.Joining: ExpressibleByArgument {}
 
-    /// One pass over the prompt with both responses branching off from it.
-    init(_ row: Int, _ pair: EncodedPair, by opened: OpenModel) throws {
-        let packed = PackedTrees([PromptTree(pair)])
-        let scores = try opened.logProbabilities(of: packed)
-        self.row = row
-        promptIds = pair.prompt
-        chosenIds = pair.chosen
-        rejectedIds = pair.rejected
-        chosenLogps = Array(scores[packed.branches[0][0].scores])
-        rejectedLogps = Array(scores[packed.branches[0][1].scores])
+/// One line of the output.
+private struct RowScore: Encodable {
+    /// Counted from 0.
+    let row: Int
+    let chosen: SideScore
+    let rejected: SideScore
+}
+
+/// A response and what the model thinks of it.
+private struct SideScore: Encodable {
+    let promptIds: [Int32]
+    let ids: [Int32]
+    /// log p of each of `ids`, in nats.
+    let logps: [Double]
+
+    init(_ sequence: EncodedSequence, _ logProbabilities: [Double]) {
+        promptIds = Array(sequence.ids.prefix(sequence.lossStart))
+        ids = Array(sequence.ids.dropFirst(sequence.lossStart))
+        logps = logProbabilities
     }
 }
 
 extension OpenModel {
-    /// log p of every target of packed trees, in the order of their scores.
-    fileprivate func logProbabilities(of packed: PackedTrees) throws -> [Double] {
+    /// log p of the trained tokens of each sequence.
+    fileprivate func logProbabilities(of sequences: [EncodedSequence]) throws -> [[Double]] {
+        let packed = PackedSequences(sequences)
         try model.check(packed.ids, packed.layout)
         let measuring = Arena.measuring()
         _ = layOut(packed, Context(arena: measuring, team: team, gradients: []))
@@ -70,10 +80,12 @@ extension OpenModel {
         let hidden = model.forward(packed.ids, packed.layout, activations, Pass(), context)
         let targets = HeadTargets(rows: packed.headRows, ids: packed.targets)
         model.head.score(hidden, targets, into: scores, scratch, context)
-        return (0..<targets.count).map { Double(scores.logProbabilities[$0, 0]) }
+        return packed.scores.map { range in range.map { Double(scores.logProbabilities[$0, 0]) } }
     }
 
-    private func layOut(_ packed: PackedTrees, _ context: Context) -> (LanguageModel.Activations, HeadScores, HeadScratch) {
+    private func layOut(
+        _ packed: PackedSequences, _ context: Context
+    ) -> (LanguageModel.Activations, HeadScores, HeadScratch) {
         (
             model.activations(for: packed.layout, recording: .none, context),
             HeadScores(count: packed.targets.count, [], in: context.arena),
