@@ -2,6 +2,7 @@
 
 #include <execinfo.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 // Lock-free on every Linux we build for, hence safe in a handler and from other threads, which
 // sig_atomic_t alone is not.
@@ -58,4 +59,23 @@ int hone_install_stack_writer(int descriptor) {
     (void)backtrace(warm_up, 1);
     atomic_store_explicit(&stack_descriptor, descriptor, memory_order_relaxed);
     return install(SIGQUIT, on_quit_signal);
+}
+
+static int limit_both(int resource, uint64_t value) {
+    struct rlimit limit = {value, value};
+    return setrlimit(resource, &limit);
+}
+
+int hone_limit_core_size(uint64_t bytes) { return limit_both(RLIMIT_CORE, bytes); }
+int hone_limit_file_size(uint64_t bytes) { return limit_both(RLIMIT_FSIZE, bytes); }
+int hone_limit_open_files(uint64_t count) { return limit_both(RLIMIT_NOFILE, count); }
+
+hone_usage hone_usage_self(void) {
+    struct rusage u;
+    hone_usage r = {0, 0, 0};
+    if (getrusage(RUSAGE_SELF, &u) != 0) return r;
+    r.user_seconds = (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec * 1e-6;
+    r.system_seconds = (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec * 1e-6;
+    r.peak_resident_bytes = (int64_t)u.ru_maxrss * 1024;
+    return r;
 }

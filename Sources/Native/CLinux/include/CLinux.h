@@ -26,7 +26,6 @@
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -170,19 +169,11 @@ static inline int hone_getrandom(void *buffer, size_t length) {
     return getrandom(buffer, length, 0) == (ssize_t)length ? 0 : -1;
 }
 
-/// setrlimit(2) of both limits, with the resource as a plain int (RLIMIT_* are enum values to Swift).
-static inline int hone_limit_core_size(uint64_t bytes) {
-    struct rlimit limit = {bytes, bytes};
-    return setrlimit(RLIMIT_CORE, &limit);
-}
-static inline int hone_limit_file_size(uint64_t bytes) {
-    struct rlimit limit = {bytes, bytes};
-    return setrlimit(RLIMIT_FSIZE, &limit);
-}
-static inline int hone_limit_open_files(uint64_t count) {
-    struct rlimit limit = {count, count};
-    return setrlimit(RLIMIT_NOFILE, &limit);
-}
+/// setrlimit(2) of both limits. Defined in the source file: the types of resource.h differ between _GNU_SOURCE here and
+/// Swift's view of the C library, and must not be seen twice.
+int hone_limit_core_size(uint64_t bytes);
+int hone_limit_file_size(uint64_t bytes);
+int hone_limit_open_files(uint64_t count);
 
 /// Processor seconds and peak resident bytes of this process.
 typedef struct {
@@ -190,15 +181,7 @@ typedef struct {
     int64_t peak_resident_bytes;
 } hone_usage;
 
-static inline hone_usage hone_usage_self(void) {
-    struct rusage u;
-    hone_usage r = {0, 0, 0};
-    if (getrusage(RUSAGE_SELF, &u) != 0) return r;
-    r.user_seconds = (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec * 1e-6;
-    r.system_seconds = (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec * 1e-6;
-    r.peak_resident_bytes = (int64_t)u.ru_maxrss * 1024;
-    return r;
-}
+hone_usage hone_usage_self(void);
 
 // --- Processors --------------------------------------------------------------------------------
 
