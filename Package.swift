@@ -61,8 +61,10 @@ let engine: [Target] = [
     room("Compute", in: "Engine", ["CKernels", "COpenBLAS"]),
     room("Safetensors", in: "Engine", ["DurableFiles", systemPackage]),
     room("Tokenization", in: "Engine", []),
+    room("ChatTemplates", in: "Engine", []),
     room("Transformer", in: "Engine", ["Compute", "Safetensors", "DurableFiles"]),
     room("Alignment", in: "Engine", ["Compute"]),
+    room("ContextCompression", in: "Engine", ["Transformer", "Compute", "Safetensors", "DurableFiles"]),
     room("Datasets", in: "Engine", ["Tokenization", "Compute", "DurableFiles"]),
     room(
         "Training", in: "Engine",
@@ -99,8 +101,12 @@ let testing: [Target] = [
     tests("ComputeTests", ["Compute", "CKernels", "TestSupport"]),
     tests("SafetensorsTests", ["Safetensors", "DurableFiles"]),
     tests("TokenizationTests", ["Tokenization"]),
+    tests("ChatTemplatesTests", ["ChatTemplates"]),
     tests("TransformerTests", ["Transformer", "Compute", "Safetensors", "DurableFiles", "CMalloc", "TestSupport"]),
     tests("AlignmentTests", ["Alignment", "Compute", "TestSupport"]),
+    tests(
+        "ContextCompressionTests",
+        ["ContextCompression", "Transformer", "Compute", "Safetensors", "DurableFiles", "TestSupport"]),
     tests("DatasetsTests", ["Datasets", "Tokenization", "Compute", "DurableFiles"]),
     tests("TrainingTests", ["Training", "Transformer", "Alignment", "Compute", "Safetensors", "TestSupport"]),
     tests(

@@ -37,7 +37,9 @@ struct Generate: ParsableCommand {
             throw ValidationError("--temperature: expected 0 or more, found \(temperature)")
         }
         if let topK, topK < 1 { throw ValidationError("--top-k: expected at least 1, found \(topK)") }
-        if let topP, !(topP > 0 && topP <= 1) { throw ValidationError("--top-p: expected above 0 and up to 1, found \(topP)") }
+        if let topP, !(topP > 0 && topP <= 1) {
+            throw ValidationError("--top-p: expected above 0 and up to 1, found \(topP)")
+        }
     }
 
     func run() throws {
@@ -65,7 +67,8 @@ struct Generate: ParsableCommand {
         }
         guard prompts[0].count < opened.model.contextLength else {
             throw ValidationError(
-                "--prompt: it has \(prompts[0].count) tokens, the model reads \(opened.model.contextLength) and needs room to write")
+                "--prompt: it has \(prompts[0].count) tokens, the model reads \(opened.model.contextLength) and needs room to write"
+            )
         }
         return GenerationRequest(
             prompts: prompts, maximumNewTokens: maxNew,

@@ -1,4 +1,5 @@
 import Datasets
+package import JobModel
 
 /// Which rows every optimizer step sees: the endless shuffled order of all rows, cut into steps and microbatches.
 ///
@@ -27,6 +28,12 @@ package struct BatchSchedule {
         totalRows = steps == nil ? (epochs ?? 1) * rowCount : nil
         totalSteps = steps ?? ((epochs ?? 1) * rowCount + rowsPerStep - 1) / rowsPerStep
         order = ExampleOrder(count: rowCount, seed: UInt64(bitPattern: seed))
+    }
+
+    package init(rowCount: Int, _ train: TrainSettings) {
+        self.init(
+            rowCount: rowCount, seed: train.seed, microbatch: train.microbatch, accumulation: train.accumulation,
+            epochs: train.epochs, steps: train.steps)
     }
 
     /// Optimizer steps until every row was seen, the last one possibly going on into the next epoch.
@@ -67,4 +74,9 @@ package struct TrainingCursor: Sendable, Hashable, Codable {
     package let epoch: Int
     /// Rows of this epoch that were seen.
     package let index: Int
+}
+
+extension TrainSettings {
+    /// Rows of one full optimizer step.
+    var rowsPerStep: Int { microbatch * accumulation }
 }

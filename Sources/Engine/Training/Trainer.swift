@@ -38,9 +38,7 @@ package final class Trainer<Task: TrainingTask> {
         self.stop = stop
         self.observer = observer
         let train = settings.train
-        schedule = BatchSchedule(
-            rowCount: task.rowCount, seed: train.seed, microbatch: train.microbatch, accumulation: train.accumulation,
-            epochs: train.epochs, steps: train.steps)
+        schedule = BatchSchedule(rowCount: task.rowCount, train)
         rates = LearningRateSchedule(train, total: schedule.totalSteps)
         optimizer = try AdamW(task.parameters, AdamW.Settings(train))
         cadence = CheckpointCadence(settings.checkpoint)

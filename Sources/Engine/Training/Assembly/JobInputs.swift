@@ -10,6 +10,15 @@ package struct JobInputs: Sendable, Hashable {
             uniqueKeysWithValues: InputRole.allCases.compactMap { role in paths[role.rawValue].map { (role, $0) } })
     }
 
+    /// The paths that a specification names itself, where nothing had to be resolved.
+    package init(paths spec: JobSpec) {
+        var paths: [InputRole: String] = [:]
+        for (role, reference) in spec.inputs {
+            if case .path(let path, _) = reference { paths[role] = path }
+        }
+        self.paths = paths
+    }
+
     package subscript(role: InputRole) -> String? { paths[role] }
 
     /// The path of an input that the method cannot do without.

@@ -1,4 +1,4 @@
-import Compute
+package import Compute
 package import JobModel
 package import Transformer
 
@@ -6,34 +6,75 @@ package import Transformer
 package protocol MemoryPlanning {
     /// Bytes of working memory for the longest rows of the data.
     var largestPassByteCount: Int { get }
+    /// Every model that the task holds, the trained one first.
+    var models: [LanguageModel] { get }
 }
 
 /// What a job will need, computed by the code that will use it.
 package struct MemoryPlan: Sendable, Hashable, Codable {
     /// Bytes of memory: mapped weights, parameters, gradients, moments, working memory, and the program itself.
-    package var memory: Int
+    package var memory: Int64
     /// Bytes of one checkpoint.
-    package var checkpoint: Int
+    package var checkpoint: Int64
     /// Bytes of the published artifacts.
-    package var artifacts: Int
-    /// Optimizer steps in all.
-    package var steps: Int
+    package var artifacts: Int64
+    /// Optimizer steps in all; nil where only the run will tell.
+    package var steps: Int64?
 
     /// Code, tokenizer, data index and thread stacks.
     private static let program = 96 << 20
 
-    package init<Task: TrainingTask & MemoryPlanning>(_ task: Task, models: [LanguageModel], _ spec: JobSpec) {
-        let trained = task.parameters.count * MemoryLayout<Real>.stride
-        // Frozen weights are mapped, a copy in memory all the same while they are used.
-        let all = models.reduce(0) { $0 + $1.weights.entries.reduce(0) { $0 + $1.count } } * MemoryLayout<Real>.stride
-        let published = models.first.map { $0.weights.entries.reduce(0) { $0 + $1.count } * 4 } ?? 0
-        memory = all + 4 * trained + task.largestPassByteCount * 5 / 4 + Self.program
-        checkpoint = (spec.adapter == nil ? published : trained) + 2 * trained
-        artifacts = spec.adapter.map { trained + ($0.merge ? published : 0) } ?? published
-        steps =
-            BatchSchedule(
-                rowCount: task.rowCount, seed: spec.train.seed, microbatch: spec.train.microbatch,
-                accumulation: spec.train.accumulation, epochs: spec.train.epochs, steps: spec.train.steps
-            ).totalSteps
+    /// Plans the job of a specification: opens models and data as the run would, and measures.
+    ///
+    /// - Parameter directory: where nothing is written.
+    package init(_ spec: JobSpec, _ inputs: JobInputs, in directory: RunDirectory, team: ThreadTeam) throws {
+        if case .pretrain(let objective) = spec.objective, let shape = objective.architecture {
+            try self.init(shape, objective, spec, team)
+        } else {
+            let assembly = TaskAssembly(
+                spec, inputs, in: directory, team: team, stop: StopSignal(), observer: SilentObserver(), isPlan: true)
+            self.init(try assembly.task(), spec)
+        }
     }
+
+    private init<Task: TrainingTask & MemoryPlanning>(_ task: Task, _ spec: JobSpec) {
+        let schedule = BatchSchedule(rowCount: task.rowCount, spec.train)
+        self.init(
+            weights: task.models.reduce(0) { $0 + $1.weights.elementCount },
+            published: task.models.first?.weights.elementCount ?? 0, trained: task.parameters.count,
+            pass: task.largestPassByteCount, spec, steps: schedule.totalSteps)
+    }
+
+    /// A new model: its tokenizer is trained by the run, its size is known all the same.
+    private init(_ shape: ArchitectureSettings, _ objective: PretrainObjective, _ spec: JobSpec, _ team: ThreadTeam)
+        throws
+    {
+        let vocabularySize = if case .train(let size)? = objective.tokenizer { size } else { 1 << 16 }
+        let model = try LanguageModel(
+            ModelConfiguration(shape, vocabularySize: vocabularySize, endOfSequence: nil, beginOfSequence: nil),
+            from: .random(seed: 0), trained: .all, team: team)
+        let length = min(spec.dataset.maxLength ?? shape.context, shape.context)
+        let layout = SequenceLayout(lengths: Array(repeating: length, count: spec.train.microbatch))
+        let pass = Workspace.byteCount(team) {
+            SequencePass(
+                model, layout, count: layout.tokenCount, recording: spec.train.recompute ? .blockInputs : .full,
+                .statistics, $0)
+        }
+        let count = model.weights.elementCount
+        self.init(weights: count, published: count, trained: count, pass: pass, spec, steps: spec.train.steps)
+    }
+
+    private init(weights: Int, published: Int, trained: Int, pass: Int, _ spec: JobSpec, steps: Int?) {
+        let size = MemoryLayout<Real>.stride
+        // Frozen weights are mapped from their file, and take memory all the same while they are used.
+        memory = Int64(weights * size + 3 * trained * size + pass * 5 / 4 + Self.program)
+        checkpoint = Int64((spec.adapter == nil ? published : trained) * 4 + 2 * trained * size)
+        artifacts = Int64(spec.adapter.map { 4 * (trained + ($0.merge ? published : 0)) } ?? 4 * published)
+        self.steps = steps.map(Int64.init)
+    }
+}
+
+extension ModelWeights {
+    /// Elements of all tensors of the model.
+    fileprivate var elementCount: Int { entries.reduce(0) { $0 + $1.count } }
 }

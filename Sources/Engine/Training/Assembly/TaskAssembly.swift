@@ -13,10 +13,12 @@ package struct TaskAssembly {
     package let team: ThreadTeam
     package let stop: StopSignal
     package let observer: any TrainingObserver
+    /// Leaves out what costs time and does not change what the job needs: scores of the reference.
+    package let isPlan: Bool
 
     package init(
         _ spec: JobSpec, _ inputs: JobInputs, in directory: RunDirectory, team: ThreadTeam, stop: StopSignal,
-        observer: any TrainingObserver
+        observer: any TrainingObserver, isPlan: Bool = false
     ) {
         self.spec = spec
         self.inputs = inputs
@@ -24,6 +26,7 @@ package struct TaskAssembly {
         self.team = team
         self.stop = stop
         self.observer = observer
+        self.isPlan = isPlan
     }
 
     /// A task, ready to train.
@@ -43,15 +46,19 @@ package struct TaskAssembly {
             return try languageModeling(try PolicyModel(spec, inputs, team: team), kind: .documents)
         }
         let folder = try tokenizerFolder(objective, contextLength: shape.context)
-        let tokenizer = try folder.tokenizer()
-        let configuration = try ModelConfiguration(
-            shape, vocabularySize: tokenizer.vocabularySize, endOfSequence: tokenizer.eosID,
-            beginOfSequence: tokenizer.bosID)
-        let model = try LanguageModel(
-            configuration, from: .random(seed: UInt64(bitPattern: spec.train.seed)), trained: .all, team: team)
+        let model = try freshModel(shape, tokenizer: folder.tokenizer())
         let policy = try PolicyModel(
             model, folder: folder, adapter: nil, recompute: spec.train.recompute, team: team)
         return try languageModeling(policy, kind: .documents)
+    }
+
+    /// A model of random weights, a pure function of shape, tokenizer and seed.
+    private func freshModel(_ shape: ArchitectureSettings, tokenizer: Tokenizer) throws -> LanguageModel {
+        let configuration = try ModelConfiguration(
+            shape, vocabularySize: tokenizer.vocabularySize, endOfSequence: tokenizer.eosID,
+            beginOfSequence: tokenizer.bosID)
+        return try LanguageModel(
+            configuration, from: .random(seed: UInt64(bitPattern: spec.train.seed)), trained: .all, team: team)
     }
 
     private func languageModeling(
@@ -98,7 +105,7 @@ package struct TaskAssembly {
             policy: policy, reference: reference, plan: plan, sharesPrompts: spec.train.prefixSharing,
             workspace: workspace)
         func scores(_ examples: PairExamples?) throws -> ReferenceScores {
-            guard let examples, source.isCached else { return .live }
+            guard let examples, source.isCached, !isPlan else { return .live }
             observer.began(.hash)
             let key = ReferenceScoreKey(
                 model: try source.digest { try stop.check() }, arithmetic: source.arithmetic, examples: examples)
@@ -109,7 +116,7 @@ package struct TaskAssembly {
                     interruption: { try stop.check() }))
         }
         return PreferenceTask(
-            spec, scorer, training: training, evaluation: evaluation,
+            spec, scorer, isReferenceCached: source.isCached, training: training, evaluation: evaluation,
             references: (try scores(training), try scores(evaluation)), workspace: workspace)
     }
 

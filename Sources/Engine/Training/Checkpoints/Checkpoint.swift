@@ -1,5 +1,5 @@
 import DurableFiles
-package import JobModel
+import JobModel
 
 /// A published checkpoint whose content was verified.
 package struct Checkpoint: Sendable, Hashable {

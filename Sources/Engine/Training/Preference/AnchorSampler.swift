@@ -41,6 +41,14 @@ package struct AnchorSampler {
         return anchors
     }
 
+    /// Bytes that sampling takes for the rows of a step with prompts of this length.
+    package func byteCount(prompt: Int, rows: Int, _ model: LanguageModel, _ workspace: Workspace) -> Int {
+        let request = GenerationRequest(
+            prompts: Array(repeating: Array(repeating: 0, count: prompt), count: min(rows, Self.group)),
+            maximumNewTokens: objective.anchorMaxNew)
+        return (try? model.generationByteCount(request, team: workspace.team)) ?? 0
+    }
+
     private func sampling(_ step: Int) -> SamplingSettings {
         SamplingSettings(
             temperature: objective.temperature, topK: objective.topK > 0 ? objective.topK : nil, topP: objective.topP,

@@ -127,6 +127,8 @@ package final class LanguageModelingTask: TrainingTask {
 }
 
 extension LanguageModelingTask: MemoryPlanning {
+    package var models: [LanguageModel] { [policy.model] }
+
     package var largestPassByteCount: Int {
         let length = min(examples.report.lengths.longest, examples.encoder.settings.maximumLength)
         let rows = min(spec.train.microbatch, examples.count)

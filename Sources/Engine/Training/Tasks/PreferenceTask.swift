@@ -13,6 +13,7 @@ package import Transformer
 package final class PreferenceTask: TrainingTask {
     package let spec: JobSpec
     package let scorer: PreferenceScorer
+    private let isReferenceCached: Bool
     private let examples: PairExamples
     private let evaluation: PairExamples?
     private let references: (training: ReferenceScores, evaluation: ReferenceScores)
@@ -25,11 +26,13 @@ package final class PreferenceTask: TrainingTask {
     private var anchors: [Int: Anchor] = [:]
 
     package init(
-        _ spec: JobSpec, _ scorer: PreferenceScorer, training: PairExamples, evaluation: PairExamples?,
+        _ spec: JobSpec, _ scorer: PreferenceScorer, isReferenceCached: Bool, training: PairExamples,
+        evaluation: PairExamples?,
         references: (training: ReferenceScores, evaluation: ReferenceScores), workspace: Workspace
     ) {
         self.spec = spec
         self.scorer = scorer
+        self.isReferenceCached = isReferenceCached
         self.references = references
         self.workspace = workspace
         examples = training
@@ -153,6 +156,11 @@ package final class PreferenceTask: TrainingTask {
 }
 
 extension PreferenceTask: MemoryPlanning {
+    package var models: [LanguageModel] {
+        scorer.reference.pass.adapters == .off
+            ? [scorer.policy.model] : [scorer.policy.model, scorer.reference.model]
+    }
+
     package var largestPassByteCount: Int {
         let report = examples.report
         let response = max(1, report.longestResponse)
@@ -165,10 +173,11 @@ extension PreferenceTask: MemoryPlanning {
             Anchor(
                 tokens: Array(repeating: 0, count: $0.anchorMaxNew), followsChosen: $0.anchorSource == .teacherForced)
         }
-        let isCached = if case .cached = references.training { true } else { false }
-        return scorer.byteCount(
+        let pass = scorer.byteCount(
             Array(repeating: pair, count: count), anchors: anchor.map { Array(repeating: $0, count: count) },
-            isReferenceCached: isCached)
+            isReferenceCached: isReferenceCached)
+        return max(
+            pass, sampler?.byteCount(prompt: prompt, rows: spec.train.rowsPerStep, scorer.policy.model, workspace) ?? 0)
     }
 }
 

@@ -1,0 +1,21 @@
+import ArgumentParser
+import Glibc
+
+/// The engine as a process: one attempt at a job, or one question to a model.
+@main
+struct HoneWorker: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hone-worker", abstract: "Runs one attempt at a job. Started by honed and hone.",
+        version: WorkerBuild.name, subcommands: [AttemptCommand.self, PlanCommand.self, Score.self, Generate.self],
+        defaultSubcommand: AttemptCommand.self)
+
+    static func main() {
+        MatrixKernels.chooseBeforeLoading()
+        main(nil)
+    }
+}
+
+/// The version that the protocol and checkpoints carry.
+enum WorkerBuild {
+    static let name = "hone 0.1.0"
+}
