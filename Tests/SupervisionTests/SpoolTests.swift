@@ -89,7 +89,7 @@ struct SpoolTests {
         let spool = try watcher(inotify: false)
         try place.write("x", to: "outside")
         #expect(link("\(place.path)/outside", "\(place.path)/jobs/a.yaml") == 0)
-        guard case .unsettled(let reason) = spool.directory.examine(DropName("a.yaml")) else {
+        guard case .unsettled(_, let reason) = spool.directory.examine(DropName("a.yaml")) else {
             Issue.record("a file with two names was read")
             return
         }
@@ -138,7 +138,7 @@ struct SpoolTests {
         let spool = try watcher(inotify: false)
         hone_set_filesystem_user(65534)
         defer { hone_set_filesystem_user(0) }
-        guard case .unsettled(let reason) = spool.directory.examine(DropName("a.yaml")) else {
+        guard case .unsettled(_, let reason) = spool.directory.examine(DropName("a.yaml")) else {
             Issue.record("another user's private file was read")
             return
         }

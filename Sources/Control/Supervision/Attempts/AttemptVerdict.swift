@@ -13,8 +13,9 @@ package struct AttemptVerdict: Sendable, Hashable {
     /// - Parameters:
     ///   - exit: how its process ended.
     ///   - result: `result.json`, if there is one that belongs to this attempt. It decides, whatever the exit says.
+    ///   - lastWords: what the worker said about its end; words only, the exit decides.
     ///   - stop: how we made it stop, if we did.
-    package init(_ exit: WorkerExit, result: ResultRecord?, stop: StopLadder?) {
+    package init(_ exit: WorkerExit, result: ResultRecord?, lastWords: ResultEvent? = nil, stop: StopLadder?) {
         if let result {
             ending = AttemptEnding(result.outcome)
             detail = result.detail ?? ""
@@ -31,7 +32,10 @@ package struct AttemptVerdict: Sendable, Hashable {
             ending = AttemptEnding(.crash)
             detail = "its output did not keep to the protocol"
         case .shutdown, .wish, nil:
-            (ending, detail) = Self.judge(exit.status, exit, killedByUs: stop?.hasKilled ?? false)
+            let (ending, usual) = Self.judge(exit.status, exit, killedByUs: stop?.hasKilled ?? false)
+            let words = lastWords?.outcome == ending.outcome ? lastWords?.detail : nil
+            self.ending = ending
+            detail = words ?? usual
         }
     }
 

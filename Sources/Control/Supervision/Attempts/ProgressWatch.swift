@@ -44,7 +44,10 @@ package struct ProgressWatch: Sendable, Hashable {
     }
 
     /// When the verdict may change next if nothing comes.
-    package var deadline: Duration { min(lastProgress + limit, lastBeat + Self.longestSilence) }
+    package var deadline: Duration { min(hangDeadline, lastBeat + Self.longestSilence) }
+
+    /// When it will count as hanging if nothing comes.
+    package var hangDeadline: Duration { lastProgress + limit }
 
     /// Beats come every five seconds.
     static let longestSilence = Duration.seconds(60)

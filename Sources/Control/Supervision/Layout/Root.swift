@@ -1,3 +1,4 @@
+import CLinux
 import DurableFiles
 
 /// Where everything of one daemon lies.
@@ -51,6 +52,19 @@ package struct Root: Sendable, Hashable {
         try makeDirectory(database, mode: 0o700)
         let open: UInt32 = isPrivate ? 0o700 : 0o750
         for path in [spool, runs, runtime, metrics, models, datasets] { try makeDirectory(path, mode: open) }
+        for path in [database, runs] { try refuseNetwork(path) }
+    }
+
+    /// Locks are what keeps two workers apart, and network file systems do not keep them.
+    private func refuseNetwork(_ path: String) throws {
+        let network: [UInt32] = [
+            UInt32(HONE_MAGIC_NFS), UInt32(HONE_MAGIC_SMB), UInt32(HONE_MAGIC_CIFS), UInt32(HONE_MAGIC_SMB2),
+        ]
+        guard !network.contains(hone_filesystem_magic(path)) else {
+            throw FileError(
+                path: path, operation: "check", code: 0,
+                detail: "on a network file system, whose locks cannot be relied on; choose a local directory")
+        }
     }
 }
 

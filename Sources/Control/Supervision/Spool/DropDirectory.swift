@@ -33,7 +33,7 @@ package final class DropDirectory: Sendable {
 
     /// Whether the path still names this directory.
     package var isCurrent: Bool {
-        guard let here = try? identity(of: descriptor), let there = Self.identity(in: AT_FDCWD, DropName(path)) else {
+        guard let here = identity(of: descriptor), let there = Self.identity(in: AT_FDCWD, DropName(path)) else {
             return false
         }
         return here.isSameFile(as: there)
@@ -65,53 +65,53 @@ package final class DropDirectory: Sendable {
     /// Reads the file at `name` if it is one, is ours to read, and holds still.
     package func examine(_ name: DropName) -> Examination {
         guard let seen = identity(of: name), !seen.isDirectory else { return .gone }
-        func refused(_ reason: String) -> Examination {
-            .unacceptable(DroppedFile(name: name, identity: seen, sha256: SHA256.hex(of: []), bytes: []), reason: reason)
-        }
-        guard seen.isRegular else { return refused("expected a file, found \(seen.kind)") }
+        let unread = DroppedFile(name: name, identity: seen, sha256: SHA256.hex(of: []), bytes: [])
+        guard seen.isRegular else { return .unacceptable(unread, reason: "expected a file, found \(seen.kind)") }
         guard seen.size <= Self.sizeLimit else {
-            return refused("\(seen.size) bytes, expected at most \(Self.sizeLimit)")
+            return .unacceptable(unread, reason: "\(seen.size) bytes, expected at most \(Self.sizeLimit)")
         }
         let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY
         let file = name.withCString { hone_openat(descriptor, $0, flags, 0) }
         guard file >= 0 else {
             switch hone_errno() {
             case ENOENT: return .gone
-            case EACCES, EPERM: return .unsettled(reason: "not readable; chmod g+r \(name.display)")
-            case let code: return .unsettled(reason: "open: \(String(cString: strerror(code)))")
+            case EACCES, EPERM: return .unsettled(unread, reason: "not readable; chmod g+r \(name.display)")
+            case let code: return .unsettled(unread, reason: "open: \(String(cString: strerror(code)))")
             }
         }
         defer { close(file) }
-        return read(file, name, expecting: seen)
+        do {
+            return .read(DroppedFile(unread, bytes: try content(of: file, expecting: seen)))
+        } catch {
+            return .unsettled(unread, reason: error.reason)
+        }
     }
 
-    private func read(_ file: Int32, _ name: DropName, expecting seen: FileIdentity) -> Examination {
-        guard let before = try? identity(of: file), before == seen else {
-            return .unsettled(reason: "the file kept changing while it was read")
-        }
-        guard before.links == 1 else {
-            return .unsettled(reason: "the file has \(before.links) names, expected 1; drop a copy instead of a link")
+    private struct Unsettled: Error { let reason: String }
+
+    private func content(of file: Int32, expecting seen: FileIdentity) throws(Unsettled) -> [UInt8] {
+        let changing = Unsettled(reason: "the file kept changing while it was read")
+        guard identity(of: file) == seen else { throw changing }
+        guard seen.links == 1 else {
+            throw Unsettled(reason: "the file has \(seen.links) names, expected 1; drop a copy instead of a link")
         }
         var bytes = [UInt8](repeating: 0, count: Self.sizeLimit + 1)
         var count = 0
         while count < bytes.count {
             let got = bytes.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress.map { $0 + count }, $0.count - count) }
             if got < 0 && errno == EINTR { continue }
-            guard got >= 0 else { return .unsettled(reason: "read: \(String(cString: strerror(errno)))") }
+            guard got >= 0 else { throw Unsettled(reason: "read: \(String(cString: strerror(errno)))") }
             if got == 0 { break }
             count += got
         }
-        guard let after = try? identity(of: file), after == before, count == before.size else {
-            return .unsettled(reason: "the file kept changing while it was read")
-        }
+        guard identity(of: file) == seen, count == seen.size else { throw changing }
         bytes.removeSubrange(count...)
-        return .read(DroppedFile(name: name, identity: before, sha256: SHA256.hex(of: bytes), bytes: bytes))
+        return bytes
     }
 
-    private func identity(of file: Int32) throws -> FileIdentity {
+    private func identity(of file: Int32) -> FileIdentity? {
         var status = hone_file_status()
-        guard hone_fstat(file, &status) == 0 else { throw FileError.last("fstat", path) }
-        return FileIdentity(status)
+        return hone_fstat(file, &status) == 0 ? FileIdentity(status) : nil
     }
 
     static func identity(in directory: Int32, _ name: DropName) -> FileIdentity? {

@@ -1,4 +1,5 @@
 import CLinux
+import DurableFiles
 
 /// The identity of a file at one moment. Two equal identities mean: nothing was written in between.
 package struct FileIdentity: Sendable, Hashable {
@@ -53,17 +54,30 @@ package struct DroppedFile: Sendable {
     package let identity: FileIdentity
     /// Lower-case hexadecimal SHA-256 of `bytes`.
     package let sha256: String
-    /// The content; empty for a file that was rejected unread.
+    /// The content; empty for a file that was not read.
     package let bytes: [UInt8]
+
+    init(name: DropName, identity: FileIdentity, sha256: String, bytes: [UInt8]) {
+        self.name = name
+        self.identity = identity
+        self.sha256 = sha256
+        self.bytes = bytes
+    }
+
+    /// The same file with its content.
+    init(_ unread: DroppedFile, bytes: [UInt8]) {
+        self.init(name: unread.name, identity: unread.identity, sha256: SHA256.hex(of: bytes), bytes: bytes)
+    }
 }
 
 /// What looking at one name in the drop directory found.
 package enum Examination: Sendable {
     /// No such name any more, or nothing of ours.
     case gone
-    /// It changed while it was looked at, or something about it may still change. `reason` becomes the error if it stays.
-    case unsettled(reason: String)
-    /// It can never become a job. `file.bytes` is empty.
+    /// It changed while it was looked at, or something about it may still change. `reason` becomes the error if it
+    /// stays so; the bytes are empty.
+    case unsettled(DroppedFile, reason: String)
+    /// It can never become a job; the bytes are empty.
     case unacceptable(DroppedFile, reason: String)
     /// Read completely.
     case read(DroppedFile)

@@ -1,0 +1,97 @@
+import ArgumentParser
+import DurableFiles
+import Glibc
+import JobQueue
+import Logging
+import Supervision
+import Systemd
+
+/// Runs the daemon in the foreground, under systemd or in a terminal: the same code.
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Run until told to stop (the default).")
+
+    @OptionGroup var options: RootOptions
+
+    @Flag(help: "Exit when nothing is left to do: 0 if all jobs succeeded, else 1.")
+    var untilIdle = false
+
+    @Flag(inversion: .prefixedNo, help: "Use the kernel's file events; without them the jobs directory is scanned.")
+    var inotify = true
+
+    @Option(help: "Where log lines go: journal, plain or terminal (default: what standard error is connected to).")
+    var log: LogDestination?
+
+    @Option(
+        help: "The least important lines that are logged: debug, info, notice, warning or error.", transform: level(named:))
+    var logLevel = Logger.Level.info
+
+    @Option(help: ArgumentHelp("The worker program (default: beside honed, or in ../libexec/hone).", valueName: "path"))
+    var worker: String?
+
+    func run() async throws {
+        let logger = makeLogger()
+        let root = options.place
+        do {
+            let outcome = try await serve(root, logger)
+            if outcome == .idle(allSucceeded: false) { throw ExitCode.failure }
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            logger.error("\(error)")
+            throw ExitCode.notConfigured
+        }
+    }
+
+    private func serve(_ root: Root, _ logger: Logger) async throws -> Supervisor.Outcome {
+        let configuration = try Configuration.load(root).0
+        try root.prepare()
+        guard let lock = try DaemonLock.acquire(root) else {
+            logger.error("another daemon works on \(root.spool); only one can")
+            throw ExitCode.unavailable
+        }
+        let outcome = try await supervise(root, configuration, logger)
+        _ = consume lock
+        return outcome
+    }
+
+    private func supervise(
+        _ root: Root, _ configuration: Configuration, _ logger: Logger
+    ) async throws -> Supervisor.Outcome {
+        let worker = try WorkerProgram.find(worker)
+        let store = try openQueue(root, logger)
+        let flags = WorkerEnvironment.processorFlags()
+        let launcher = LocalLauncher(executable: worker) { WorkerEnvironment.variables(run: $0, processorFlags: flags) }
+        var parts = Supervisor.Parts(
+            root: root, store: store, launcher: launcher, planner: WorkerPlanner(executable: worker), logger: logger)
+        parts.spool.usesInotify = inotify
+        parts.untilIdle = untilIdle
+        let outcome = try await Daemon.run(Supervisor(parts, configuration: configuration), logger: logger)
+        try await store.close()
+        return outcome
+    }
+
+    private func openQueue(_ root: Root, _ logger: Logger) throws -> SQLiteJobStore {
+        do {
+            return try SQLiteJobStore.open(at: root.databaseFile, now: SystemTime().wall)
+        } catch {
+            logger.event(.databaseRefused, level: .critical, "\(error)")
+            throw ExitCode.notConfigured
+        }
+    }
+
+    private func makeLogger() -> Logger {
+        let destination = log ?? .detect(environment: environment)
+        return Logger(label: "honed") { _ in
+            destination.handler(identifier: "honed", level: logLevel, environment: environment)
+        }
+    }
+}
+
+extension LogDestination: ExpressibleByArgument {}
+
+private func level(named name: String) throws -> Logger.Level {
+    guard let level = Logger.Level(rawValue: name) else {
+        throw ValidationError("expected debug, info, notice, warning or error, found \(name)")
+    }
+    return level
+}

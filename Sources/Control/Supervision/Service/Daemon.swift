@@ -1,0 +1,45 @@
+package import Logging
+import ServiceLifecycle
+import Synchronization
+import UnixSignals
+
+/// A supervisor with what it needs around it: signals, reload, watchdog.
+package enum Daemon {
+    /// Runs until the supervisor ends, or SIGTERM or SIGINT have stopped it gracefully. A second signal does not hurry
+    /// it: what is waited for is that workers save their state.
+    ///
+    /// There is no time limit on the stop and no signal that cancels: both would end in killed workers.
+    package static func run(_ supervisor: Supervisor, logger: Logger) async throws -> Supervisor.Outcome {
+        let service = SupervisorService(supervisor: supervisor)
+        var quiet = logger
+        quiet.logLevel = max(.warning, logger.logLevel)
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                // Shut down from last to first, each awaited: the supervisor before what serves it.
+                services: [
+                    .init(service: Watchdog(supervisor.heartbeat), successTerminationBehavior: .ignore),
+                    .init(service: ReloadOnHangUp { await supervisor.reload() }, successTerminationBehavior: .ignore),
+                    .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
+        try await group.run()
+        return service.outcome.withLock { $0 } ?? .stopped
+    }
+}
+
+/// The supervisor as one service of the group.
+private final class SupervisorService: Service {
+    let supervisor: Supervisor
+    let outcome = Mutex<Supervisor.Outcome?>(nil)
+
+    init(supervisor: Supervisor) { self.supervisor = supervisor }
+
+    func run() async throws {
+        let ended = try await withGracefulShutdownHandler {
+            try await supervisor.run()
+        } onGracefulShutdown: { [supervisor] in
+            Task { await supervisor.beginShutdown() }
+        }
+        outcome.withLock { $0 = ended }
+    }
+}

@@ -1,0 +1,81 @@
+import JobModel
+import Logging
+import Systemd
+
+/// What the daemon says: to the log, to the service manager, to the files that people look at.
+extension Supervisor {
+    func announceReady() {
+        let text = "\(machine.cores.count) cores and \(ByteSize(machine.memory)) for jobs; drop them into \(root.spool)"
+        logger.event(.daemonReady, "ready: \(text)")
+        ServiceManager.ready(status: text)
+    }
+
+    func log(_ attempt: ActiveAttempt) -> Logger {
+        logger.with([
+            .jobID: "\(attempt.job)", .jobName: attempt.spec.name, .attempt: "\(attempt.fence)",
+            .queue: attempt.queue, .method: attempt.spec.method.rawValue,
+        ])
+    }
+
+    /// Says how an attempt ended and what becomes of its job.
+    func announceEnd(of attempt: ActiveAttempt, _ verdict: AttemptVerdict, _ state: JobState) {
+        let now = time.monotonic
+        board.update(attempt.job) { record in
+            record.state = state
+            record.phase = nil
+            record.etaSeconds = nil
+            record.reason = verdict.detail.isEmpty ? nil : verdict.detail
+        }
+        board.end(attempt.job, now: now, wall: time.wall, logger: logger)
+        if verdict.ending.outcome == .oom {
+            log(attempt).event(.workerOutOfMemory, level: .error, "job \(attempt.job): \(verdict.detail)")
+        }
+        let (event, level) = Self.event(for: verdict, state)
+        log(attempt).event(
+            event, level: level, Self.sentence(attempt.job, verdict, state),
+            [
+                .stateTo: state.rawValue, .failureClass: verdict.ending.outcome.rawValue, .reason: verdict.detail,
+                .step: "\(attempt.lastStep)", .durationMilliseconds: "\((now - attempt.started) / .milliseconds(1))",
+            ])
+    }
+
+    private static func event(for verdict: AttemptVerdict, _ state: JobState) -> (JournalEvent, Logger.Level) {
+        switch state {
+        case .succeeded: (.jobSucceeded, .notice)
+        case .failed: (.jobFailed, .error)
+        case .cancelled: (.jobCancelled, .notice)
+        case .quarantined: (.jobQuarantined, .error)
+        case .backoff: (.attemptFailed, .warning)
+        case .held, .blocked, .queued, .starting, .running, .stopping: (.attemptInterrupted, .notice)
+        }
+    }
+
+    private static func sentence(_ job: Int64, _ verdict: AttemptVerdict, _ state: JobState) -> String {
+        let why = verdict.detail.isEmpty ? verdict.ending.outcome.rawValue : verdict.detail
+        return switch state {
+        case .succeeded: "job \(job) succeeded"
+        case .failed: "job \(job) failed: \(why)"
+        case .cancelled: "job \(job) is cancelled"
+        case .quarantined: "job \(job) failed the same way at the same step too often: \(why)"
+        case .backoff: "job \(job) will be tried again: \(why)"
+        case .held, .blocked, .queued, .starting, .running, .stopping: "job \(job) was interrupted: \(why)"
+        }
+    }
+
+    /// The line of `systemctl status`: what runs, what waits, what is free.
+    func statusLine(waiting: Int, held: Int) -> String {
+        if let degraded { return "degraded: \(degraded)" }
+        let running = active.values.sorted { $0.job < $1.job }.map { attempt in
+            var text = "\(attempt.job) \(attempt.spec.method.rawValue)"
+            if let record = board[attempt.job], let total = record.total, total > 0 {
+                text += " \(record.step * 100 / total)%"
+                if let eta = record.etaSeconds { text += " eta \(Milliseconds(seconds: Int64(eta)))" }
+            }
+            return text
+        }
+        let list = running.isEmpty ? "" : " (\(running.joined(separator: ", ")))"
+        let busy = active.values.reduce(0) { $0 + $1.cores.count }
+        let heldText = held == 0 ? "" : ", \(held) held"
+        return "\(active.count) running\(list), \(waiting) queued\(heldText); \(busy)/\(machine.cores.count) cores"
+    }
+}

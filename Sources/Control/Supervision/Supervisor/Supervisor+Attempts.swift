@@ -1,0 +1,182 @@
+import DurableFiles
+import JobModel
+import JobQueue
+import Logging
+import Systemd
+
+/// What happens to attempts from their first sign of life to their end.
+extension Supervisor {
+    /// Takes note of what a worker reports.
+    func receive(_ report: WorkerReport, job: Int64, fence: Int64) async {
+        guard var attempt = active[job], attempt.fence == fence else { return }
+        switch report {
+        case .spawned(let pid, let ticks):
+            Boundary.launchAfterSpawn.reach()
+            await record("spawned", job) {
+                try await store.attemptSpawned(
+                    job, fence: fence, pid: pid, startTicks: ticks, bootID: ProcessIdentity.bootID(), now: time.wall)
+            }
+            Boundary.launchAfterSpawnRecorded.reach()
+        case .misbehaved(let text):
+            attempt.complaints += 1
+            active[job] = attempt
+            if attempt.complaints <= 3 {
+                log(attempt).event(.workerMisbehaved, level: .warning, "job \(job): \(text)")
+            } else if attempt.complaints == Self.longestPatience {
+                await stop(job, .misbehaviour)
+            }
+        case .event(let event):
+            attempt.watch.note(event, now: time.monotonic)
+            attempt.isStalled = false
+            active[job] = attempt
+            board.note(event, job: job)
+            await receive(event, job: job, fence: fence)
+        }
+        wake.signal()
+    }
+
+    /// Lines that are not in the protocol before a worker is taken for broken.
+    private static let longestPatience = 100
+    /// Time between two records of how far a job is.
+    private static let recordInterval = Duration.seconds(30)
+
+    private func receive(_ event: WorkerEvent, job: Int64, fence: Int64) async {
+        switch event {
+        case .ready(let ready): await begin(job, fence: fence, ready)
+        case .progress(let progress): await reached(progress.step, job: job, fence: fence)
+        case .beat(let beat): await reached(beat.step, job: job, fence: fence)
+        case .checkpoint(let checkpoint): await saved(checkpoint, job: job, fence: fence)
+        case .checkpointFailed(let code):
+            active[job].map(log)?.event(
+                .checkpointFailed, level: .warning, "job \(job) could not save a checkpoint and trains on", [.errno: "\(code)"])
+        case .result(let result): active[job]?.lastWords = result
+        case .hello, .phase, .unknown: break
+        }
+    }
+
+    private func begin(_ job: Int64, fence: Int64, _ ready: ReadyEvent) async {
+        await record("running", job) {
+            try await store.attemptRunning(job, fence: fence, resumeStep: ready.resumeStep, now: time.wall)
+        }
+        Boundary.launchAfterRunningRecorded.reach()
+        board.update(job) { $0.state = $0.state == .stopping ? .stopping : .running }
+        active[job].map(log)?.event(
+            .attemptStarted, "job \(job) runs on processors \(ready.cpus) from step \(ready.resumeStep), kernels \(ready.blas)",
+            [.step: "\(ready.resumeStep)"])
+    }
+
+    private func reached(_ step: Int64, job: Int64, fence: Int64) async {
+        guard var attempt = active[job] else { return }
+        attempt.lastStep = max(attempt.lastStep, step)
+        let isDue = time.monotonic - attempt.lastRecorded >= Self.recordInterval
+        if isDue { attempt.lastRecorded = time.monotonic }
+        active[job] = attempt
+        if isDue {
+            await record("progress", job) {
+                try await store.attemptProgressed(job, fence: fence, step: attempt.lastStep, now: time.wall)
+            }
+        }
+    }
+
+    private func saved(_ checkpoint: CheckpointEvent, job: Int64, fence: Int64) async {
+        guard let attempt = active[job] else { return }
+        await record("checkpoint", job) {
+            try await store.checkpointSaved(job, fence: fence, checkpoint, now: time.wall)
+        }
+        log(attempt).event(
+            .checkpointSaved, level: .info, "job \(job) saved step \(checkpoint.step)",
+            [
+                .step: "\(checkpoint.step)", .checkpoint: checkpoint.dir, .bytes: "\(checkpoint.bytes)",
+                .durationMilliseconds: "\(checkpoint.ms)",
+            ])
+    }
+
+    /// A record that is not a decision: if it fails, the attempt goes on and its end will be recorded.
+    private func record(_ what: String, _ job: Int64, _ body: () async throws -> Void) async {
+        do {
+            try await body()
+        } catch {
+            logger.warning("job \(job): \(what) was not recorded: \(error)")
+        }
+    }
+
+    /// Gives the orders that are due, and looks for workers that hang or are out of time.
+    func tendWorkers() async {
+        let now = time.monotonic
+        for job in active.keys.sorted() {
+            guard let attempt = active[job] else { continue }
+            if let exit = attempt.exit {
+                await recordEnd(job, exit)
+            } else if attempt.ladder == nil {
+                await judge(attempt, now)
+            }
+            climb(job, now)
+        }
+        if isStopping && !active.isEmpty { ServiceManager.extendTimeout(by: Self.longestSleep * 2) }
+    }
+
+    private func judge(_ attempt: ActiveAttempt, _ now: Duration) async {
+        if now >= attempt.expires { return await stop(attempt.job, .timeLimit) }
+        switch attempt.watch.verdict(now: now) {
+        case .working: break
+        case .stalled where attempt.isStalled: break
+        case .stalled:
+            active[attempt.job]?.isStalled = true
+            log(attempt).event(.workerStalled, level: .warning, "job \(attempt.job): no sign of life from its worker")
+        case .hanging(let silence, let phase):
+            let detail = "no progress for \(silence.components.seconds) s in phase \(phase.rawValue)"
+            log(attempt).event(.workerHang, level: .error, "job \(attempt.job): \(detail)")
+            await stop(attempt.job, .hang(detail))
+        }
+    }
+
+    /// Begins to stop a worker; the first reason stays.
+    func stop(_ job: Int64, _ reason: StopReason) async {
+        guard var attempt = active[job], attempt.ladder == nil else { return }
+        attempt.ladder = StopLadder(reason, now: time.monotonic)
+        active[job] = attempt
+        board.update(job) { $0.state = .stopping }
+        climb(job, time.monotonic)
+        await record("stopping", job) {
+            try await store.attemptStopping(job, fence: attempt.fence, now: time.wall)
+        }
+        wake.signal()
+    }
+
+    private func climb(_ job: Int64, _ now: Duration) {
+        guard var ladder = active[job]?.ladder else { return }
+        let orders = ladder.due(now: now)
+        active[job]?.ladder = ladder
+        for order in orders { active[job]?.orders.yield(order) }
+    }
+
+    /// The worker has ended. From here its end is recorded again and again until the database has it.
+    func ended(_ job: Int64, fence: Int64, _ exit: WorkerExit) async {
+        guard active[job]?.fence == fence else { return }
+        active[job]?.exit = exit
+        active[job]?.orders.finish()
+        Boundary.recordBeforeCommit.reach()
+        await recordEnd(job, exit)
+        wake.signal()
+    }
+
+    private func recordEnd(_ job: Int64, _ exit: WorkerExit) async {
+        guard let attempt = active[job], !attempt.isRecording else { return }
+        active[job]?.isRecording = true
+        defer { active[job]?.isRecording = false }
+        let result = AttemptResult.read(attempt.run, fence: attempt.fence, logger: log(attempt))
+        let verdict = AttemptVerdict(exit, result: result, lastWords: attempt.lastWords, stop: attempt.ladder)
+        do {
+            let state = try await store.attemptEnded(
+                job, fence: attempt.fence, verdict.ending, detail: verdict.detail, step: result?.steps ?? attempt.lastStep,
+                exit: exit.numbers, usage: result?.usage ?? attempt.lastWords?.usage, policy: nil, now: time.wall)
+            Boundary.recordAfterCommit.reach()
+            active[job] = nil
+            isQueueChanged = true
+            announceEnd(of: attempt, verdict, state)
+        } catch {
+            degraded = "recording the end of job \(job): \(error)"
+            logger.event(.degraded, level: .error, degraded ?? "")
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import DurableFiles
+import JobModel
+import JobQueue
+import Logging
+import Systemd
+
+/// How a dropped file becomes a job, exactly once: first the database has it, then the file moves. A crash in between
+/// leaves a file whose identity the database knows, and only the move is made up for.
+extension Supervisor {
+    /// Drops looked at in one turn, so that a flood of them does not keep jobs from starting.
+    private static let batch = 32
+    /// A text that cannot be read may still be written to for this long.
+    static let unfinishedLimit = Duration.seconds(10)
+    /// A file that may not be read, or has two names, gets this long.
+    static let unsettledLimit = Duration.seconds(60)
+
+    func ingestDrops() async throws {
+        let arrivals = try spool.poll(now: time.monotonic, scanning: mustScan)
+        mustScan = false
+        for arrival in arrivals.prefix(Self.batch) {
+            if try await take(arrival, from: spool.directory) {
+                spool.forget(arrival.name)
+            } else {
+                spool.lookAgain(arrival.name, now: time.monotonic)
+            }
+        }
+    }
+
+    /// Deals with one file; false if it has to be looked at again.
+    private func take(_ arrival: SpoolWatcher.Arrival, from directory: DropDirectory) async throws -> Bool {
+        switch directory.examine(arrival.name) {
+        case .gone: return true
+        case .unsettled where arrival.age < Self.unsettledLimit: return false
+        case .unsettled(let file, let reason), .unacceptable(let file, let reason):
+            if let earlier = try await store.submissionInDrop(file.submitted) {
+                try await finish(earlier, file, from: directory)
+            } else {
+                try await reject(file, Rejection(file.name, reason), from: directory)
+            }
+        case .read(let file):
+            if let earlier = try await store.submissionInDrop(file.submitted) {
+                try await finish(earlier, file, from: directory)
+            } else {
+                let mayGrow = !arrival.isComplete && arrival.age < Self.unfinishedLimit
+                return try await admit(file, mayGrow: mayGrow, from: directory)
+            }
+        }
+        return true
+    }
+
+    private func admit(_ file: DroppedFile, mayGrow: Bool, from directory: DropDirectory) async throws -> Bool {
+        do {
+            let job = try await admission(of: file)
+            Boundary.ingestBeforeCommit.reach()
+            let submission = try await submit(job, file)
+            Boundary.ingestAfterCommit.reach()
+            isQueueChanged = true
+            try await finish(submission, file, from: directory)
+        } catch let rejection as Rejection {
+            if mayGrow { return false }
+            try await reject(file, rejection, from: directory)
+        } catch let failure as PlanFailure {
+            // Nothing is said about the job, so it stays where it is; others go on.
+            logger.warning("\(file.name.display) waits: \(failure)")
+            return false
+        }
+        return true
+    }
+
+    /// Reads and checks a specification: everything that can be known before the job runs.
+    private func admission(of file: DroppedFile) async throws -> NewJob {
+        let spec = try specification(in: file)
+        let rules = AdmissionRules(configuration, root: root, machine: machine)
+        let inputs = try rules.inputs(of: spec, from: file.identity.owner, named: file.name)
+        var reservation = Reservation(spec)
+        if !inputs.waitsForJobs {
+            reservation = Reservation(spec, try await plan(spec, inputs.paths, rules, named: file.name))
+        }
+        let canonical = spec.canonicalJSON()
+        return NewJob(
+            spec: spec, canonical: canonical, specSHA256: SHA256.hex(of: canonical), source: file.bytes,
+            memory: reservation.memory, disk: reservation.disk, inputs: inputs.pins)
+    }
+
+    private func specification(in file: DroppedFile) throws -> JobSpec {
+        do {
+            return try JobSpec.decode(file.bytes, format: SpecFormat(fileName: file.name.display) ?? .yaml)
+        } catch {
+            throw Rejection(file.name, error)
+        }
+    }
+
+    private func submit(_ job: NewJob, _ file: DroppedFile) async throws -> Submission {
+        do {
+            return try await store.submit(job, from: file.submitted, now: time.wall)
+        } catch StoreError.refused(let reason) {
+            throw Rejection(file.name, reason)
+        }
+    }
+
+    private func reject(_ file: DroppedFile, _ rejection: Rejection, from directory: DropDirectory) async throws {
+        Boundary.rejectBeforeCommit.reach()
+        let submission = try await store.reject(file.submitted, reason: rejection.description, now: time.wall)
+        Boundary.rejectAfterCommit.reach()
+        try await finish(submission, file, from: directory)
+    }
+
+    /// Does what a submission stands for and marks it done. Everything here may be done again.
+    private func finish(_ submission: Submission, _ file: DroppedFile, from directory: DropDirectory) async throws {
+        if let job = submission.job, let name = submission.jobName {
+            if submission.outcome == .accepted { try prepareRunDirectory(job, name, for: file) }
+            _ = try directory.accepted.take(
+                file.name, file.identity, from: directory, as: "\(job)-\(file.name.cleaned)", alternative: stamp)
+            Boundary.ingestAfterMove.reach()
+        } else {
+            try shelve(file, because: submission.reason ?? "", from: directory)
+        }
+        try await store.markMoved(submission.id)
+        Boundary.ingestAfterMark.reach()
+        announce(submission, file)
+    }
+
+    private func prepareRunDirectory(_ job: Int64, _ name: String, for file: DroppedFile) throws {
+        let run = root.run(job, name)
+        try makeDirectory(run.path, mode: root.isPrivate ? 0o700 : 0o750)
+        try durableWrite(try specification(in: file).canonicalJSON(), to: run.spec)
+        try syncDirectory(root.runs)
+        Boundary.ingestAfterRunDirectory.reach()
+    }
+
+    /// Moves a refused file to rejected/ with its errors beside. The errors come first: a file that lies there
+    /// unexplained would be a riddle.
+    private func shelve(_ file: DroppedFile, because reason: String, from directory: DropDirectory) throws {
+        let taken = directory.rejected.holds(file.name.cleaned)
+        let name = taken ? "\(stamp)-\(file.name.cleaned)" : file.name.cleaned
+        try directory.rejected.write(reason + "\n", as: "\(name).error.txt")
+        Boundary.rejectAfterErrorFile.reach()
+        _ = try directory.rejected.take(file.name, file.identity, from: directory, as: name, alternative: stamp)
+        Boundary.rejectAfterMove.reach()
+    }
+
+    /// The time of day as it stands in file names.
+    private var stamp: String {
+        let seconds = Timestamp(milliseconds: time.wall.milliseconds / 1000 * 1000)
+        return seconds.description.filter { $0 != "-" && $0 != ":" }
+    }
+
+    private func announce(_ submission: Submission, _ file: DroppedFile) {
+        let uid = "\(file.identity.owner)"
+        switch submission.outcome {
+        case .accepted:
+            logger.event(
+                .jobAccepted, "accepted \(file.name.display) as job \(submission.job ?? 0)",
+                [.jobID: "\(submission.job ?? 0)", .jobName: submission.jobName ?? "", .uid: uid])
+        case .duplicate:
+            logger.notice("\(file.name.display) is job \(submission.job ?? 0), which is there already")
+        case .rejected:
+            rejections += 1
+            logger.event(
+                .jobRejected, level: .warning, "rejected \(file.name.display): \(submission.reason ?? "")", [.uid: uid])
+        }
+    }
+}
+
+extension DroppedFile {
+    /// What the queue knows a file by.
+    fileprivate var submitted: SubmittedFile {
+        SubmittedFile(
+            name: name.display, uid: Int64(identity.owner), device: identity.device, inode: identity.inode,
+            modifiedNanoseconds: identity.modifiedNanoseconds, size: identity.size, sha256: sha256)
+    }
+}

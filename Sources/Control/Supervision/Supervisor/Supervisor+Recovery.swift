@@ -1,0 +1,84 @@
+import DurableFiles
+import Glibc
+import JobModel
+import JobQueue
+import Logging
+import Systemd
+
+/// A worker that outlived its daemon. It is made to stop and save, never taken over: adopting it would save a
+/// microbatch and cost an old program under a new daemon.
+struct Orphan {
+    let job: Int64
+    let fence: Int64
+    let run: RunDirectory
+}
+
+/// Attempts that were open when the last daemon ended. The lock tells whether a worker lives, the files tell how far it
+/// came; times and process numbers are hints.
+extension Supervisor {
+    /// Brings every open attempt to an end, or knows its worker for an orphan.
+    func recover() async throws {
+        let open = try await store.openAttempts()
+        var lost = 0
+        for attempt in open {
+            let run = root.run(attempt.job, attempt.name)
+            if try await settle(job: attempt.job, fence: attempt.fence, run, bootID: attempt.bootID) {
+                lost += 1
+            } else {
+                adopt(attempt, run)
+            }
+        }
+        guard !open.isEmpty else { return }
+        logger.event(
+            .recoverySummary, "\(open.count) attempts were open: \(lost) ended with the last daemon, \(orphans.count) still live",
+            [.count: "\(open.count)"])
+    }
+
+    /// Tries again for workers that were still alive.
+    func tendOrphans() async {
+        for orphan in orphans {
+            do {
+                guard try await settle(job: orphan.job, fence: orphan.fence, orphan.run, bootID: nil) else { continue }
+                orphans.removeAll { $0.job == orphan.job }
+            } catch {
+                logger.warning("job \(orphan.job): the end of its orphan was not recorded: \(error)")
+            }
+        }
+    }
+
+    /// Records the end of an attempt whose lock is free; false when somebody holds it.
+    private func settle(job: Int64, fence: Int64, _ run: RunDirectory, bootID: String?) async throws -> Bool {
+        try makeDirectory(run.path)
+        // Held until the end is recorded, so that no late worker of this attempt begins meanwhile.
+        guard let lock = try FileLock.acquire(run.lock) else { return false }
+        Boundary.recoveryBeforeCommit.reach()
+        let result = AttemptResult.read(run, fence: fence, logger: logger)
+        let isReboot = bootID.map { !$0.isEmpty && $0 != ProcessIdentity.bootID() } ?? false
+        let ending = result.map { AttemptEnding($0.outcome) } ?? AttemptEnding(isReboot ? .lostReboot : .lostDaemon)
+        let state = try await store.attemptEnded(
+            job, fence: fence, ending, detail: result?.detail ?? "", step: result?.steps ?? Self.newestCheckpoint(run),
+            exit: (nil, nil), usage: result?.usage, policy: nil, now: time.wall)
+        Boundary.recoveryAfterCommit.reach()
+        logger.with([.jobID: "\(job)", .attempt: "\(fence)"]).info(
+            "job \(job): attempt \(fence) had ended with \(ending.outcome.rawValue); the job is \(state.rawValue)")
+        _ = consume lock
+        return true
+    }
+
+    private func adopt(_ attempt: OpenAttempt, _ run: RunDirectory) {
+        let identity = attempt.pid.map { ProcessIdentity(pid: $0, startTicks: attempt.startTicks ?? 0) }
+        let sent = attempt.bootID == ProcessIdentity.bootID() && identity?.send(SIGTERM) == true
+        logger.with([.jobID: "\(attempt.job)", .attempt: "\(attempt.fence)"]).event(
+            .orphanFound, level: .warning,
+            "job \(attempt.job): a worker of the last daemon still holds the lock; "
+                + (sent ? "it was told to save and stop" : "it is waited for"),
+            identity.map { [.workerProcess: "\($0.pid)"] } ?? [:])
+        orphans.append(Orphan(job: attempt.job, fence: attempt.fence, run: run))
+    }
+
+    /// The step of the newest published checkpoint; 0 without one.
+    private static func newestCheckpoint(_ run: RunDirectory) -> Int64 {
+        let names = (try? directoryNames(run.checkpoints)) ?? []
+        return names.filter { $0.hasPrefix("step-") }.compactMap { Int64($0.dropFirst("step-".count)) }.max() ?? 0
+    }
+}

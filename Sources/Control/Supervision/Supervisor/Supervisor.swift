@@ -1,0 +1,214 @@
+import DurableFiles
+import JobModel
+package import JobQueue
+package import Logging
+import Systemd
+
+/// The one who decides: takes in drops, starts what fits, watches over workers, records how they end.
+///
+/// One loop does everything in named steps. What it decides is in the database before it is done, and what is done may
+/// be done again, so it may die between any two lines.
+package actor Supervisor {
+    /// What a supervisor works with.
+    package struct Parts: Sendable {
+        /// Where everything lies.
+        package var root: Root
+        /// The queue.
+        package var store: any JobStore
+        /// Runs workers.
+        package var launcher: any WorkerLauncher
+        /// Measures jobs.
+        package var planner: any ResourcePlanner
+        /// The clocks.
+        package var time: any TimeSource
+        /// Where words go.
+        package var logger: Logger
+        /// Times of the drop directory.
+        package var spool = SpoolWatcher.Settings()
+        /// End when nothing is left to do.
+        package var untilIdle = false
+
+        /// The parts.
+        package init(
+            root: Root, store: any JobStore, launcher: any WorkerLauncher, planner: any ResourcePlanner,
+            time: any TimeSource = SystemTime(), logger: Logger
+        ) {
+            self.root = root
+            self.store = store
+            self.launcher = launcher
+            self.planner = planner
+            self.time = time
+            self.logger = logger
+        }
+    }
+
+    /// How a run of the loop ended.
+    package enum Outcome: Sendable, Hashable {
+        /// Stopped as asked.
+        case stopped
+        /// Nothing is left to do; whether all jobs succeeded.
+        case idle(allSucceeded: Bool)
+    }
+
+    let root: Root
+    let store: any JobStore
+    let launcher: any WorkerLauncher
+    let planner: any ResourcePlanner
+    let time: any TimeSource
+    let logger: Logger
+    let hasher = InputHasher()
+    let untilIdle: Bool
+    /// Wakes the loop.
+    nonisolated let wake = WakeSignal()
+    /// Beats once for each turn of the loop.
+    nonisolated let heartbeat: Heartbeat
+
+    var configuration: Configuration
+    var machine: Machine
+    var spool: SpoolWatcher
+    var active: [Int64: ActiveAttempt] = [:]
+    var orphans: [Orphan] = []
+    var board = StatusBoard()
+    var hashing: Set<Int64> = []
+    /// Drops refused since the start.
+    var rejections = 0
+    var isStopping = false
+    var mustScan = false
+    /// Something happened that may let a job start.
+    var isQueueChanged = true
+    var lastDecision = Duration.zero
+    /// When a job that waits after a failure, or for a time of day, has to be looked at.
+    var nextBackoff: Timestamp?
+    var nextStart: Timestamp?
+    var degraded: String?
+    var lastStatusLine = ""
+    /// The newest event when this run began.
+    private var sequenceAtStart: Int64 = 0
+
+    /// A supervisor over a root whose directories are there and whose lock is held.
+    package init(_ parts: Parts, configuration: Configuration, machine: Machine? = nil) throws {
+        root = parts.root
+        store = parts.store
+        launcher = parts.launcher
+        planner = parts.planner
+        time = parts.time
+        logger = parts.logger
+        untilIdle = parts.untilIdle
+        heartbeat = Heartbeat(time: parts.time)
+        self.configuration = configuration
+        self.machine = machine ?? configuration.machine()
+        let wake = wake
+        spool = try SpoolWatcher(parts.root.spool, settings: parts.spool, logger: parts.logger) { wake.signal() }
+    }
+
+    /// Works until it is told to stop, or until nothing is left to do.
+    package func run() async throws -> Outcome {
+        sequenceAtStart = try await store.lastSequence()
+        try await recover()
+        announceReady()
+        while true {
+            await turn()
+            if isStopping && active.isEmpty && orphans.isEmpty { return .stopped }
+            if untilIdle, !isStopping, let outcome = try await idleOutcome() { return outcome }
+            await wake.wait(atMost: min(deadline - time.monotonic, Self.longestSleep))
+        }
+    }
+
+    /// One turn of the loop. Everything that can be done now is done.
+    package func turn() async {
+        await tendOrphans()
+        await tendWorkers()
+        if !isStopping {
+            await guarded("taking in drops") { try await ingestDrops() }
+            await guarded("preparing jobs") { try await prepareJobs() }
+            await guarded("starting jobs") { try await startWhatFits() }
+        }
+        board.publish(now: time.monotonic, wall: time.wall, logger: logger)
+        await reportStatus()
+        heartbeat.beat()
+    }
+
+    /// Begins a graceful stop: workers save and end, their jobs go on at the next start. A second call changes nothing.
+    package func beginShutdown() async {
+        guard !isStopping else { return }
+        isStopping = true
+        logger.notice("stopping: \(active.count) workers save their state")
+        ServiceManager.stopping(status: "\(active.count) workers save their state")
+        for job in active.keys.sorted() { await stop(job, .shutdown) }
+        wake.signal()
+    }
+
+    /// Reads the configuration again and scans; a configuration with errors changes nothing.
+    package func reload() {
+        ServiceManager.reloading()
+        defer { ServiceManager.ready() }
+        var errors = ""
+        do {
+            configuration = try Configuration.load(root).0
+            machine = configuration.machine()
+            logger.event(.configReloaded, "configuration read again: \(machine.cores.count) cores, \(ByteSize(machine.memory))")
+        } catch {
+            errors = "\(error)"
+            logger.event(.configRefused, level: .error, "the configuration was not changed: \(error)")
+        }
+        mustScan = true
+        wake.signal()
+        do {
+            try ReloadReceipt.write(root, at: time.monotonic, errors: errors)
+        } catch {
+            logger.warning("no answer to the reload: \(error)")
+        }
+    }
+
+    /// Signs of life and progress keep their rhythm even when nothing happens.
+    static let longestSleep = Duration.seconds(15)
+
+    private var deadline: Duration {
+        let now = time.monotonic
+        // Not at once: what does not work would be tried without a pause.
+        if degraded != nil { return now + .seconds(5) }
+        var next = isStopping ? now + .seconds(5) : spool.deadline
+        for attempt in active.values { next = min(next, attempt.deadline) }
+        if !orphans.isEmpty || board.hasChanges { next = min(next, now + .seconds(1)) }
+        for moment in [nextBackoff, nextStart].compactMap({ $0 }) {
+            next = min(next, now + .milliseconds(max(0, moment.milliseconds - time.wall.milliseconds)))
+        }
+        return next
+    }
+
+    /// How it ended, if nothing is left to do: nothing runs, nothing was dropped, and what waits waits for people.
+    private func idleOutcome() async throws -> Outcome? {
+        guard active.isEmpty, orphans.isEmpty, hashing.isEmpty, degraded == nil, !isQueueChanged else { return nil }
+        let arrivals = try spool.poll(now: time.monotonic, scanning: true)
+        guard arrivals.isEmpty, !spool.isWaiting else { return nil }
+        let live = try await store.liveCounts()
+        let going = live.keys.filter { $0 != .held && $0 != .blocked && !$0.isFinished }
+        guard going.allSatisfy({ live[$0] == 0 }) else { return nil }
+        let waiting = live.values.reduce(0, +)
+        let failed = try await store.unsuccessfulEnds(after: sequenceAtStart)
+        return .idle(allSucceeded: waiting == 0 && failed == 0 && rejections == 0)
+    }
+
+    /// Tells `systemctl status` how things stand.
+    private func reportStatus() async {
+        guard let live = try? await store.liveCounts() else { return }
+        let line = statusLine(waiting: (live[.queued] ?? 0) + (live[.blocked] ?? 0), held: live[.held] ?? 0)
+        if line != lastStatusLine && !isStopping { ServiceManager.status(line) }
+        lastStatusLine = line
+    }
+
+    /// Does a step; a failure of the store or the disk makes the daemon degraded, until the step works again.
+    private func guarded(_ step: String, _ body: () async throws -> Void) async {
+        do {
+            try await body()
+            if degraded?.hasPrefix(step) == true {
+                degraded = nil
+                logger.notice("\(step) works again")
+            }
+        } catch {
+            let reason = "\(step): \(error)"
+            if degraded != reason { logger.event(.degraded, level: .error, reason) }
+            degraded = reason
+        }
+    }
+}
