@@ -35,7 +35,10 @@ struct LayerGradientTests {
     }
 
     @Test(arguments: TinyModel.allCases) func attention(_ kind: TinyModel) throws {
-        let layer = try kind.model(team: team).stack.blocks[1].attention
+        // Layers are windows: their memory is the model's.
+        let model = try kind.model(team: team)
+        defer { withExtendedLifetime(model) {} }
+        let layer = model.stack.blocks[1].attention
         let (tokens, width) = (layout.tokenCount, layer.projections.inputWidth)
         let (x, slope) = (random(tokens, width, 1), random(tokens, width, 2))
         let output = arena.matrix(tokens, width)
@@ -55,7 +58,10 @@ struct LayerGradientTests {
     }
 
     @Test(arguments: TinyModel.allCases) func gatedNetwork(_ kind: TinyModel) throws {
-        let layer = try kind.model(team: team).stack.blocks[0].feedForward
+        // Layers are windows: their memory is the model's.
+        let model = try kind.model(team: team)
+        defer { withExtendedLifetime(model) {} }
+        let layer = model.stack.blocks[0].feedForward
         let (tokens, width) = (5, layer.expansion.inputWidth)
         let (x, slope) = (random(tokens, width, 3), random(tokens, width, 4))
         let output = arena.matrix(tokens, width)
