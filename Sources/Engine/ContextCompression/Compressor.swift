@@ -1,0 +1,162 @@
+package import Compute
+package import Transformer
+
+/// Turns a context of L tokens into ⌈L / rate⌉ soft tokens (GMSA): the first layers of the base with LoRA, the base's
+/// final norm, the mean of each group, alignment layers of its own, the base's final norm again.
+///
+/// Base weights are the decoder's: one copy in memory, frozen. All attention is causal, so a finished group does not
+/// change when text is appended.
+package struct Compressor {
+    /// Its shape.
+    package let settings: CompressorSettings
+    /// What it adds to the base.
+    package let weights: CompressorWeights
+    /// The base's token embedding.
+    package let embedding: Embedding
+    /// The base's first layers with adapters.
+    package let encoder: DecoderStack
+    /// After the encoder.
+    package let encoderNorm: RMSNorm?
+    /// Layer semantic alignment.
+    package let alignment: DecoderStack
+    /// After the alignment layers.
+    package let alignmentNorm: RMSNorm?
+
+    /// A compressor for `base`, with adapters at zero and alignment layers copied from the base's first ones.
+    ///
+    /// - Parameter trained: false leaves out the gradients.
+    /// - Throws: `CompressionError` for more layers than the base has or a base that is trained itself.
+    package init(_ settings: CompressorSettings, of base: LanguageModel, trained: Bool) throws {
+        guard base.parameters == nil else { throw CompressionError.trainedBase }
+        let weights = try CompressorWeights(settings, base, trained: trained)
+        self.settings = settings
+        self.weights = weights
+        embedding = base.embedding
+        encoder = Self.encoder(settings, base, weights)
+        encoderNorm = settings.hasEncoderNorm ? base.norm : nil
+        alignment = Self.alignment(settings, base, weights)
+        alignmentNorm =
+            switch settings.alignmentNorm {
+            case .frozen: base.norm
+            case .trained: weights.alignment(.finalNorm).map { RMSNorm(weight: $0, epsilon: base.norm.epsilon) }
+            case .off: nil
+            }
+    }
+
+    private static func encoder(
+        _ settings: CompressorSettings, _ base: LanguageModel, _ weights: CompressorWeights
+    ) -> DecoderStack {
+        let blocks = base.stack.blocks.prefix(settings.encoderLayers).enumerated().map { layer, block in
+            block.rebuilt(
+                from: DecoderBlock.Parts(
+                    layer: layer, parameter: { base.weights[.layer(layer, $0)] },
+                    adapter: { weights.adapter(layer, $0) }, dropout: settings.adapterDropout))
+        }
+        return DecoderStack(blocks: blocks, hiddenSize: base.configuration.hiddenSize)
+    }
+
+    private static func alignment(
+        _ settings: CompressorSettings, _ base: LanguageModel, _ weights: CompressorWeights
+    ) -> DecoderStack {
+        let blocks = base.stack.blocks.prefix(settings.alignmentLayers).enumerated().map { layer, block in
+            block.rebuilt(
+                from: DecoderBlock.Parts(
+                    layer: layer, parameter: { weights.alignment(.layer(layer, $0)) }, adapter: { _ in nil },
+                    dropout: 0))
+        }
+        return DecoderStack(blocks: blocks, hiddenSize: base.configuration.hiddenSize)
+    }
+
+    /// All trained tensors.
+    package var parameters: ParameterStore { weights.store }
+}
+
+// MARK: - Passes
+
+extension Compressor {
+    /// Memory of one pass over some contexts.
+    package struct Activations {
+        let encoder: DecoderStack.Activations
+        let alignment: DecoderStack.Activations
+        let encoderInverseRMS, alignmentInverseRMS: Matrix
+        /// Encoder rows × hidden, after the encoder's norm: H.
+        package let states: Matrix
+        /// Groups × hidden: S.
+        package let softTokens: Matrix
+        /// ∂/∂S, for the caller to fill; no rows when nothing is recorded.
+        package let softTokenGradient: Matrix
+        /// Gradients on their way down: below the alignment norm and layers, of H, below the encoder's norm.
+        let mergedGradient, stateGradient, encoderGradient: Matrix
+
+        /// Groups × hidden: Z. Without recording, later layers use its memory.
+        package var merged: Matrix { alignment.input }
+    }
+
+    /// Lays out the memory of a pass over `layout`, and of its adjoint unless nothing is recorded.
+    package func activations(
+        for layout: GroupLayout, recording: DecoderStack.Recording, _ context: Context
+    ) -> Activations {
+        let (arena, width) = (context.arena, encoder.hiddenSize)
+        let (tokens, groups) = (layout.encoder.tokenCount, layout.merged.tokenCount)
+        func gradient(_ rows: Int) -> Matrix { arena.matrix(recording == .none ? 0 : rows, width) }
+        let encoderPass = encoder.activations(for: layout.encoder, recording: recording, context)
+        return Activations(
+            encoder: encoderPass,
+            alignment: alignment.activations(for: layout.merged, recording: recording, context),
+            encoderInverseRMS: arena.matrix(tokens, 1), alignmentInverseRMS: arena.matrix(groups, 1),
+            states: encoderNorm == nil ? encoderPass.output : arena.matrix(tokens, width),
+            softTokens: arena.matrix(groups, width), softTokenGradient: gradient(groups),
+            mergedGradient: gradient(groups), stateGradient: gradient(tokens),
+            encoderGradient: encoderNorm == nil ? gradient(0) : gradient(tokens))
+    }
+
+    /// The soft tokens of packed contexts, also in `activations.softTokens`.
+    ///
+    /// - Parameters:
+    ///   - ids: the contexts end to end, segments as the layout says.
+    ///   - pass: dropout of the adapters.
+    @discardableResult
+    package func forward(
+        _ ids: [Int32], _ layout: GroupLayout, _ a: Activations, _ pass: Pass, _ context: Context
+    ) -> Matrix {
+        embedding.forward(ids, into: a.encoder.input, context)
+        let encoded = encoder.forward(layout.encoder, a.encoder, pass, context)
+        encoderNorm?.forward(encoded, into: a.states, inverseRMS: a.encoderInverseRMS, context)
+        GroupMerge.forward(a.states, layout.groups, into: a.merged, context)
+        let aligned = alignment.forward(layout.merged, a.alignment, pass, context)
+        if let alignmentNorm {
+            alignmentNorm.forward(aligned, into: a.softTokens, inverseRMS: a.alignmentInverseRMS, context)
+        } else {
+            copy(aligned, into: a.softTokens, context)
+        }
+        return a.softTokens
+    }
+
+    /// The adjoint of `forward`, from `activations.softTokenGradient` down to the adapters of the first layer: adds to
+    /// the parameter gradients where `context` asks for them.
+    package func backward(_ layout: GroupLayout, _ a: Activations, _ pass: Pass, _ context: Context) {
+        if let alignmentNorm {
+            zero(a.mergedGradient, context)
+            alignmentNorm.backward(
+                a.softTokenGradient, input: a.alignment.output, inverseRMS: a.alignmentInverseRMS,
+                inputGradient: a.mergedGradient, context)
+        } else {
+            copy(a.softTokenGradient, into: a.mergedGradient, context)
+        }
+        alignment.backward(a.mergedGradient, layout.merged, a.alignment, pass, context)
+        zero(a.stateGradient, context)
+        GroupMerge.backward(a.mergedGradient, layout.groups, stateGradient: a.stateGradient, context)
+        encoder.backward(
+            encodedGradient(a, context), layout.encoder, a.encoder, inputGradient: false, pass, context)
+    }
+
+    /// ∂/∂(output of the encoder's layers), from ∂/∂H.
+    private func encodedGradient(_ a: Activations, _ context: Context) -> Matrix {
+        guard let encoderNorm else { return a.stateGradient }
+        zero(a.encoderGradient, context)
+        encoderNorm.backward(
+            a.stateGradient, input: a.encoder.output, inverseRMS: a.encoderInverseRMS,
+            inputGradient: a.encoderGradient, context)
+        return a.encoderGradient
+    }
+}

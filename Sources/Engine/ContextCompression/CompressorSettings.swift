@@ -1,0 +1,56 @@
+/// The shape of a compressor.
+package struct CompressorSettings: Sendable, Hashable {
+    /// What becomes of the norm after the alignment layers.
+    package enum AlignmentNorm: Sendable, Hashable {
+        /// The base's final norm, frozen.
+        case frozen
+        /// A copy of it that is trained.
+        case trained
+        /// None.
+        case off
+    }
+
+    /// The first layers of the base that read the context.
+    package var encoderLayers: Int
+    /// Inner size of the adapter beside every linear of the encoder.
+    package var adapterRank: Int
+    /// Numerator of the adapters' scale, alpha / rank.
+    package var adapterAlpha: Double
+    /// On the adapters' input, during training.
+    package var adapterDropout: Double
+    /// Whether the base's final norm follows the encoder.
+    package var hasEncoderNorm: Bool
+    /// Layers of their own, copied from the decoder's first ones, that carry merged states to the decoder's inputs.
+    package var alignmentLayers: Int
+    /// The norm after them.
+    package var alignmentNorm: AlignmentNorm
+    /// What becomes of a last group with fewer tokens.
+    package var remainder: GroupLayout.Remainder
+
+    /// The official implementation's shape by default.
+    package init(
+        encoderLayers: Int = 8, adapterRank: Int = 128, adapterAlpha: Double = 32, adapterDropout: Double = 0.05,
+        hasEncoderNorm: Bool = true, alignmentLayers: Int = 1, alignmentNorm: AlignmentNorm = .frozen,
+        remainder: GroupLayout.Remainder = .mean
+    ) {
+        self.encoderLayers = encoderLayers
+        self.adapterRank = adapterRank
+        self.adapterAlpha = adapterAlpha
+        self.adapterDropout = adapterDropout
+        self.hasEncoderNorm = hasEncoderNorm
+        self.alignmentLayers = alignmentLayers
+        self.alignmentNorm = alignmentNorm
+        self.remainder = remainder
+    }
+
+    /// Factor on an adapter's output.
+    package var adapterScale: Double { adapterAlpha / Double(adapterRank) }
+
+    /// Throws unless both stacks fit into a model of `layerCount` layers.
+    func check(layerCount: Int) throws(CompressionError) {
+        for (part, layers) in [("encoder", encoderLayers), ("lsa", alignmentLayers)]
+        where !(1...layerCount).contains(layers) {
+            throw .layersOutOfRange(part: part, found: layers, limit: layerCount)
+        }
+    }
+}

@@ -1,0 +1,108 @@
+package import Compute
+package import Transformer
+
+/// A language model that reads soft tokens in front of its tokens: the decoder of both stages.
+///
+/// Frozen (autoencoder) it computes input gradients only; in fine-tuning soft tokens are constants and its own
+/// parameters get gradients.
+package struct SoftPromptDecoder {
+    /// The decoder.
+    package let model: LanguageModel
+
+    /// A model as decoder.
+    package init(_ model: LanguageModel) {
+        self.model = model
+    }
+
+    /// Memory of one pass over some samples.
+    package struct Activations {
+        /// The model's; `model.hidden` has the states that predict.
+        package let model: LanguageModel.Activations
+        /// One for each target.
+        package let scores: HeadScores
+        let head: HeadScratch
+        let scoreGradient: Matrix
+    }
+
+    /// Lays out the memory of a pass over `layout`, and of its adjoint unless nothing is recorded.
+    package func activations(
+        for layout: SoftPromptLayout, recording: DecoderStack.Recording, _ request: HeadRequest = [],
+        _ context: Context
+    ) -> Activations {
+        let count = layout.targets.count
+        return Activations(
+            model: model.activations(for: layout.sequences, recording: recording, context),
+            scores: HeadScores(count: count, request, in: context.arena),
+            head: model.head.scratch(count: count, request, in: context.arena),
+            scoreGradient: context.arena.matrix(count, 1))
+    }
+
+    /// Hidden states of every row; they stay in `activations.model.hidden`.
+    ///
+    /// - Parameter softTokens: those of all samples, hidden wide.
+    @discardableResult
+    package func forward(
+        _ softTokens: Matrix, _ layout: SoftPromptLayout, _ a: Activations, _ pass: Pass, _ context: Context
+    ) -> Matrix {
+        let input = a.model.stack.input
+        for soft in layout.softRows { input.rows(soft.rows).copy(from: softTokens.rows(soft.softTokens)) }
+        for text in layout.textRows { model.embedding.forward(text.ids, into: input.rows(text.rows), context) }
+        return model.forward(layout.sequences, a.model, pass, context)
+    }
+
+    /// Fills `activations.scores` after a forward pass.
+    package func score(_ layout: SoftPromptLayout, _ a: Activations, _ context: Context) {
+        model.head.score(a.model.hidden, layout.targets, into: a.scores, a.head, context)
+    }
+
+    /// Scores the targets and runs backward from the loss Σ −log p / weight, after a forward pass that recorded.
+    ///
+    /// - Parameters:
+    ///   - weight: number of target tokens that the mean goes over, those of other micro-batches included.
+    ///   - softTokenGradient: overwritten with ∂loss/∂soft tokens; nil when they are constants.
+    /// - Returns: the loss in nats.
+    package func backward(
+        weight: Double, softTokenGradient: Matrix?, _ layout: SoftPromptLayout, _ a: Activations, _ pass: Pass,
+        _ context: Context
+    ) -> Double {
+        let context = context.asking(for: gradients(softTokens: softTokenGradient != nil))
+        a.scoreGradient.fill(Real(-1 / weight))
+        zero(a.model.hiddenGradient, context)
+        model.head.scoreAndBackward(
+            HeadGradient(logProbabilities: a.scoreGradient), hidden: a.model.hidden, layout.targets, into: a.scores,
+            a.head, hiddenGradient: a.model.hiddenGradient, context)
+        let input = model.backward(nil, layout.sequences, a.model, pass, context)
+        if let softTokenGradient {
+            for soft in layout.softRows { softTokenGradient.rows(soft.softTokens).copy(from: input.rows(soft.rows)) }
+        }
+        if trainsEmbedding {
+            for text in layout.textRows { model.embedding.backward(input.rows(text.rows), ids: text.ids, context) }
+        }
+        return a.scores.negativeLogLikelihood / weight
+    }
+
+    /// Input gradients only where somebody reads them, parameter gradients only where there are parameters.
+    private func gradients(softTokens: Bool) -> Gradients {
+        var gradients: Gradients = []
+        if softTokens || trainsEmbedding { gradients.insert(.inputs) }
+        if model.parameters != nil { gradients.insert(.parameters) }
+        return gradients
+    }
+
+    private var trainsEmbedding: Bool { model.embedding.weight.gradient != nil }
+}
+
+extension HeadScores {
+    /// Σ −log p of all targets, in nats, added in Double.
+    package var negativeLogLikelihood: Double {
+        (0..<logProbabilities.rows).reduce(0) { $0 - Double(logProbabilities[$1, 0]) }
+    }
+}
+
+extension TrainedTensors {
+    /// Knowledge-extraction fine-tuning (KEFT): query, key and value projections of every layer, with their biases.
+    package static let keft = TrainedTensors { entry in
+        guard case .layer(_, let role) = entry.role else { return false }
+        return [.query, .key, .value, .queryBias, .keyBias, .valueBias].contains(role)
+    }
+}
