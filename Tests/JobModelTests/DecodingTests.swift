@@ -64,7 +64,10 @@ func refusal(of text: String, format: SpecFormat = .yaml, paths: InputPathRule =
 
     @Test func dependenciesInEveryForm() throws {
         let spec = try decoded(
-            "{name: d, method: dpo, model: m, dataset: {train: x}, after: [a, 41, {job: b, when: any}, {job: 3, when: failed}]}"
+            """
+            {name: d, method: dpo, model: m, dataset: {train: x},
+             after: [a, 41, {job: b, when: any}, {job: 3, when: failed}]}
+            """
         )
         #expect(
             spec.after == [
@@ -140,7 +143,8 @@ func refusal(of text: String, format: SpecFormat = .yaml, paths: InputPathRule =
 
     @Test func jsonReadsLikeYAML() throws {
         let json =
-            #"{"name": "d", "method": "dpo", "model": "m", "dataset": {"train": "x"}, "comment": "\ud83d\ude00 \\ud83d \/"}"#
+            #"{"name": "d", "method": "dpo", "model": "m", "dataset": {"train": "x"}, "#
+            + #""comment": "\ud83d\ude00 \\ud83d \/"}"#
         let spec = try decoded(json, format: .json)
         #expect(spec.comment == "\u{1F600} \\ud83d /")
         #expect(refusal(of: "{name: d}", format: .json).first?.contains("not valid JSON") == true)

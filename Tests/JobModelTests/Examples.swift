@@ -49,7 +49,8 @@ enum Examples {
           encoder: {layers: 8, lora_rank: 128, lora_alpha: 32, lora_dropout: 0.05}
           lsa: {layers: 1}
           rates: {train: [4, 8], sampling: sample}
-        train: {steps: 10000, microbatch: 1, accumulation: 4, learning_rate: 1e-4, schedule: linear, clip: 2.0, seed: 42}
+        train: {steps: 10000, microbatch: 1, accumulation: 4, learning_rate: 1e-4,
+                schedule: linear, clip: 2.0, seed: 42}
         checkpoint: {every: 15min, keep_last: 2, keep_best: eval_loss}
         """
 
@@ -64,7 +65,8 @@ enum Examples {
         objective:
           stage2: {train: qkv}
           rates: {train: [4, 8], sampling: sample}
-        train: {steps: 5000, microbatch: 1, accumulation: 16, learning_rate: 1e-5, schedule: linear, clip: 2.0, seed: 42}
+        train: {steps: 5000, microbatch: 1, accumulation: 16, learning_rate: 1e-5,
+                schedule: linear, clip: 2.0, seed: 42}
         checkpoint: {every: 15min, keep_last: 2, keep_best: eval_f1}
         """
 

@@ -168,7 +168,8 @@ import Testing
         let page = try await store.jobs(JobPage(.all, limit: 3)).map(\.id)
         #expect(page == Array(ids.reversed().prefix(3)))
         #expect(
-            try await store.jobs(JobPage(.all, before: page.last, limit: 100)).map(\.id) == Array(ids.reversed().dropFirst(3)))
+            try await store.jobs(JobPage(.all, before: page.last, limit: 100)).map(\.id)
+                == Array(ids.reversed().dropFirst(3)))
         #expect(try await store.liveCounts() == [.queued: 6])
         #expect(try await store.newestJob(named: "j5", uid: nil) == ids[5])
         #expect(try await store.newestJob(named: "none", uid: 1000) == nil)

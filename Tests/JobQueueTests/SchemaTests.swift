@@ -40,7 +40,10 @@ import Testing
 
     @Test(arguments: [
         (
-            "UPDATE jobs SET fence = 2 WHERE id = 1; INSERT INTO attempts(job_id, n, state, created_ms) VALUES (1, 2, 'created', 1)",
+            """
+            UPDATE jobs SET fence = 2 WHERE id = 1;
+            INSERT INTO attempts(job_id, n, state, created_ms) VALUES (1, 2, 'created', 1)
+            """,
             "UNIQUE"
         ),
         ("UPDATE jobs SET fence = 0 WHERE id = 1", "fence went backwards"),
@@ -58,7 +61,10 @@ import Testing
         ("UPDATE jobs SET name = 'other' WHERE id = 4", "what a job is does not change"),
         ("UPDATE events SET actor = 'nobody'", "append-only"),
         (
-            "INSERT INTO submissions(dev, ino, mtime_ns, size, sha256, name, uid, outcome, seen_ms) VALUES (1, 1, 1, 1, zeroblob(32), 'a', 1, 'accepted', 1)",
+            """
+            INSERT INTO submissions(dev, ino, mtime_ns, size, sha256, name, uid, outcome, seen_ms)
+            VALUES (1, 1, 1, 1, zeroblob(32), 'a', 1, 'accepted', 1)
+            """,
             "CHECK"
         ),
         (job("'again', 'dpo', 1000, 'key', x'00', x'00', zeroblob(32), 1, 1, 1, 'queued'"), "UNIQUE"),
@@ -127,12 +133,12 @@ import Testing
     @Test func theConnectionKeepsWhatItCommits() throws {
         let directory = try ScratchDirectory()
         let disk = try DatabaseQueue(path: directory.database, configuration: QueueConnection.writing())
-        try disk.read { database in
-            #expect(try Int.fetchOne(database, sql: "PRAGMA synchronous") == 2)
-            #expect(try String.fetchOne(database, sql: "PRAGMA journal_mode") == "wal")
-            #expect(try Int.fetchOne(database, sql: "PRAGMA trusted_schema") == 0)
-            #expect(try Int.fetchOne(database, sql: "PRAGMA foreign_keys") == 1)
+        let settings = try disk.read { database in
+            try ["synchronous", "journal_mode", "trusted_schema", "foreign_keys"].map {
+                try String.fetchOne(database, sql: "PRAGMA \($0)")
+            }
         }
+        #expect(settings == ["2", "wal", "0", "1"])
     }
 
     /// Listings of what is alive must not walk through what is finished.

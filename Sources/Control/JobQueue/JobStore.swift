@@ -48,7 +48,8 @@ package protocol JobStore: Sendable {
     /// Jobs that may start, in order of priority and number.
     func queuedJobs() async throws -> [WaitingJob]
 
-    /// Takes a job: raises its fence and opens an attempt, before anything is started. Nil if it is no longer to be had.
+    /// Takes a job: raises its fence and opens an attempt, before anything is started. Nil if it is no longer to be
+    /// had.
     func claim(_ job: Int64, cores: [Int], memory: Int64, now: Timestamp) async throws -> ClaimedJob?
 
     /// Puts the jobs whose waiting time after a failure is over back into the queue.

@@ -89,8 +89,8 @@ enum SchemaVersion1 {
           remote_key TEXT, remote_id TEXT,               -- for other launchers, later
           cpu_list TEXT, mem_bytes INTEGER, resume_step INTEGER,
           created_ms INTEGER NOT NULL, spawned_ms INTEGER, ended_ms INTEGER, last_beat_ms INTEGER, last_step INTEGER,
-          outcome TEXT CHECK(outcome IN ('success', 'checkpointed', 'spec_error', 'data_error', 'diverged', 'crash', 'oom',
-                                         'hang', 'timeout', 'io_error', 'killed', 'lost_reboot', 'lost_daemon',
+          outcome TEXT CHECK(outcome IN ('success', 'checkpointed', 'spec_error', 'data_error', 'diverged', 'crash',
+                                         'oom', 'hang', 'timeout', 'io_error', 'killed', 'lost_reboot', 'lost_daemon',
                                          'launch_error')),
           exit_code INTEGER, term_signal INTEGER, max_rss INTEGER, cpu_ms INTEGER, detail TEXT,
           PRIMARY KEY(job_id, n),
@@ -129,7 +129,8 @@ enum SchemaVersion1 {
 
     private static let indices = """
         -- A file met again after a crash between commit and rename is recognised.
-        CREATE UNIQUE INDEX submissions_live ON submissions(dev, ino, mtime_ns, size, sha256) WHERE file_state = 'in_drop';
+        CREATE UNIQUE INDEX submissions_live ON submissions(dev, ino, mtime_ns, size, sha256)
+          WHERE file_state = 'in_drop';
         CREATE UNIQUE INDEX jobs_idem ON jobs(uid, idem_key) WHERE idem_key IS NOT NULL;
         CREATE INDEX jobs_pick ON jobs(queue, priority DESC, id) WHERE state = 'queued';
         CREATE INDEX jobs_live ON jobs(state) WHERE state NOT IN ('succeeded', 'failed', 'cancelled');
@@ -174,7 +175,8 @@ enum SchemaVersion1 {
         CREATE TRIGGER jobs_fence_monotone BEFORE UPDATE OF fence ON jobs WHEN NEW.fence < OLD.fence
         BEGIN SELECT RAISE(ABORT, 'fence went backwards'); END;
 
-        CREATE TRIGGER jobs_identity BEFORE UPDATE OF id, name, method, uid, source, spec, spec_sha256, spec_version ON jobs
+        CREATE TRIGGER jobs_identity
+        BEFORE UPDATE OF id, name, method, uid, source, spec, spec_sha256, spec_version ON jobs
         BEGIN SELECT RAISE(ABORT, 'what a job is does not change'); END;
 
         """

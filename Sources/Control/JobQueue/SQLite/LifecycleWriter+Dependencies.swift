@@ -25,7 +25,7 @@ extension LifecycleWriter {
             }
             // A name and a number may mean the same job; waiting once is enough.
             if let target, !bound.insert(target).inserted { continue }
-            try refusingCircles(job) {
+            try refusingCircles(to: target ?? job) {
                 try database.execute(
                     sql: "INSERT INTO deps(job_id, ord, on_name, on_id, kind) VALUES (?, ?, ?, ?, ?)",
                     arguments: [job, order, name, target, dependency.condition.rawValue])
@@ -42,7 +42,7 @@ extension LifecycleWriter {
                 WHERE deps.on_name = ? AND deps.on_id IS NULL AND jobs.uid = ? AND jobs.id <> ?
                 """, arguments: [name, uid, job])
         for other in waiting {
-            try refusingCircles(other) {
+            try refusingCircles(to: job) {
                 try database.execute(
                     sql: "UPDATE deps SET on_id = ? WHERE job_id = ? AND on_name = ? AND on_id IS NULL",
                     arguments: [job, other, name])
@@ -91,9 +91,10 @@ extension LifecycleWriter {
     func explain(_ job: Int64, _ reason: WaitReason) throws {
         let json = String(decoding: try JSONCoding.encode(reason), as: UTF8.self)
         try database.execute(
-            sql:
-                "UPDATE jobs SET reason = ? WHERE id = ? AND reason IS NOT ? AND state NOT IN ('succeeded', 'failed', 'cancelled')",
-            arguments: [json, job, json])
+            sql: """
+                UPDATE jobs SET reason = ?1
+                WHERE id = ?2 AND reason IS NOT ?1 AND state NOT IN ('succeeded', 'failed', 'cancelled')
+                """, arguments: [json, job])
     }
 
     func settleDependants(of job: Int64) throws {
@@ -114,7 +115,8 @@ extension LifecycleWriter {
         return nil
     }
 
-    private func refusingCircles(_ job: Int64, _ body: () throws -> Void) throws {
+    /// Says which jobs would wait for each other if a binding to `target` closed a circle.
+    private func refusingCircles(to target: Int64, _ body: () throws -> Void) throws {
         do {
             try body()
         } catch let error as DatabaseError where error.message == "dependency cycle" {
@@ -122,9 +124,10 @@ extension LifecycleWriter {
                 database,
                 sql: """
                     WITH RECURSIVE up(id) AS (
-                      SELECT ? UNION SELECT deps.on_id FROM deps JOIN up ON deps.job_id = up.id WHERE deps.on_id IS NOT NULL)
+                      SELECT ?
+                      UNION SELECT deps.on_id FROM deps JOIN up ON deps.job_id = up.id WHERE deps.on_id IS NOT NULL)
                     SELECT jobs.id || ' (' || jobs.name || ')' FROM jobs JOIN up ON jobs.id = up.id ORDER BY jobs.id
-                    """, arguments: [job])
+                    """, arguments: [target])
             throw StoreError.refused(
                 "after: the jobs would wait for each other in a circle: \(names.joined(separator: ", "))")
         }

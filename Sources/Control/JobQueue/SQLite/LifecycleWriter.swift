@@ -51,7 +51,8 @@ struct LifecycleWriter {
             arguments: [now.milliseconds, job, attempt, type, from?.rawValue, to?.rawValue, actor, json])
     }
 
-    /// One statement per state, so that the triggers see every move. The last carries all that changes: success is final.
+    /// One statement per state, so that the triggers see every move. The last carries all that changes, as success is
+    /// final.
     private func write(
         _ next: Lifecycle, path: [JobState], of job: Int64, from before: Lifecycle, reason: WaitReason?
     ) throws {

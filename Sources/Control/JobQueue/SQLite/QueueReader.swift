@@ -48,6 +48,9 @@ package struct QueueReader: Sendable {
     /// A page of a listing, newest first.
     package func jobs(_ page: JobPage) throws -> [JobSummary] { try read { try SummaryRows.page(page, in: $0) } }
 
+    /// How many unfinished jobs there are in each state.
+    package func liveCounts() throws -> [JobState: Int] { try read { try SummaryRows.liveCounts(in: $0) } }
+
     /// Events after a number, oldest first.
     package func events(after sequence: Int64, job: Int64?, limit: Int) throws -> [QueueEvent] {
         try read { try SummaryRows.events(after: sequence, job: job, limit: limit, in: $0) }

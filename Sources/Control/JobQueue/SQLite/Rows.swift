@@ -71,8 +71,10 @@ enum WaitingRows {
 /// Attempts.
 enum AttemptRows {
     /// Milliseconds that the ended attempts of the job in the surrounding query have run.
-    static let runningTime =
-        "(SELECT coalesce(sum(max(0, ended_ms - coalesce(spawned_ms, ended_ms))), 0) FROM attempts WHERE job_id = jobs.id)"
+    static let runningTime = """
+        (SELECT coalesce(sum(max(0, ended_ms - coalesce(spawned_ms, ended_ms))), 0) FROM attempts
+         WHERE job_id = jobs.id)
+        """
 
     static func of(_ job: Int64, in database: Database) throws -> [AttemptDetails] {
         try Row.fetchAll(database, sql: "SELECT * FROM attempts WHERE job_id = ? ORDER BY n", arguments: [job]).map {
@@ -159,7 +161,8 @@ enum SummaryRows {
         let rows = try Row.fetchAll(
             database,
             sql: """
-                SELECT state, count(*) AS jobs FROM jobs INDEXED BY jobs_live WHERE state NOT IN ('succeeded', 'failed', 'cancelled') GROUP BY state
+                SELECT state, count(*) AS jobs FROM jobs INDEXED BY jobs_live
+                WHERE state NOT IN ('succeeded', 'failed', 'cancelled') GROUP BY state
                 """)
         for row in rows { counts[try row.decoded("state")] = row["jobs"] }
         return counts

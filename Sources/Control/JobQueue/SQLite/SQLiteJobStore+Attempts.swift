@@ -15,8 +15,10 @@ extension SQLiteJobStore {
             guard case .becomes = before.applying(.claimed) else { return nil }
             let fence = try writer.apply(.claimed, to: job).fence
             try writer.database.execute(
-                sql:
-                    "INSERT INTO attempts(job_id, n, state, cpu_list, mem_bytes, created_ms) VALUES (?, ?, 'created', ?, ?, ?)",
+                sql: """
+                    INSERT INTO attempts(job_id, n, state, cpu_list, mem_bytes, created_ms)
+                    VALUES (?, ?, 'created', ?, ?, ?)
+                    """,
                 arguments: [job, fence, cores.map(String.init).joined(separator: ","), memory, now.milliseconds])
             return try writer.claimed(job, fence: fence)
         }

@@ -63,8 +63,8 @@ extension LifecycleWriter {
         try database.execute(
             sql: """
                 INSERT INTO jobs(name, method, queue, uid, idem_key, source, spec, spec_sha256, spec_version, priority,
-                  not_before_ms, cpus, mem_bytes, disk_bytes, time_limit_s, max_failures, state, state_since_ms, want, reason,
-                  submitted_ms)
+                  not_before_ms, cpus, mem_bytes, disk_bytes, time_limit_s, max_failures, state, state_since_ms, want,
+                  reason, submitted_ms)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
@@ -85,7 +85,8 @@ enum SubmissionRows {
         try Row.fetchOne(
             database,
             sql: """
-                SELECT submissions.*, jobs.name AS job_name FROM submissions LEFT JOIN jobs ON jobs.id = submissions.job_id
+                SELECT submissions.*, jobs.name AS job_name
+                FROM submissions LEFT JOIN jobs ON jobs.id = submissions.job_id
                 WHERE dev = ? AND ino = ? AND mtime_ns = ? AND size = ? AND sha256 = ? AND file_state = 'in_drop'
                 """,
             arguments: [

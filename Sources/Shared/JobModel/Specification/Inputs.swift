@@ -1,6 +1,6 @@
 /// Something a job reads, as the specification names it.
 package enum InputReference: Sendable, Hashable {
-    /// A name under a configured root (or, for `hone run`, a path), with an optional digest to insist on (lower-case hex).
+    /// A name under a configured root (or, for `hone run`, a path), with an optional lower-case digest to insist on.
     case path(String, sha256: String?)
     /// A file or directory among the published artifacts of another job; `artifact` nil means all of them.
     case artifact(of: Dependency.Target, artifact: String?)

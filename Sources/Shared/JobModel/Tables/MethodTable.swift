@@ -99,8 +99,8 @@ enum MethodTable {
     static func hint(for key: String, of method: Method) -> String? {
         let others = methods(withObjectiveKey: key).filter { $0 != method }
         if !others.isEmpty {
-            return
-                "method \(method.rawValue) does not have it (it belongs to \(others.map(\.rawValue).joined(separator: ", ")))"
+            let owners = others.map(\.rawValue).joined(separator: ", ")
+            return "method \(method.rawValue) does not have it (it belongs to \(owners))"
         }
         if SpecificationTable.train.fields.contains(where: { $0.key == key }) { return "did you mean train.\(key)?" }
         return nil

@@ -17,7 +17,8 @@ enum ObjectiveTables {
             "key_value_heads", \.keyValueHeads, .integer(1...65_536),
             "key and value heads, a divisor of heads; left out: heads"),
         .optional(
-            "head_dim", \.headDimension, .integer(2...65_536), "width of one head, even; left out: hidden_size / heads"),
+            "head_dim", \.headDimension, .integer(2...65_536),
+            "width of one head, even; left out: hidden_size / heads"),
         .value("context", \.context, .count(atLeast: 2), "longest sequence"),
         .value("tie_embeddings", \.tieEmbeddings, .flag, "the head shares the embedding matrix"),
         .value("rope_theta", \.ropeTheta, .number(.positive), "base of the rotary position angles"),
