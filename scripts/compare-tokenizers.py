@@ -171,6 +171,8 @@ def main():
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True)
     parser.add_argument("--shared", required=True)
+    parser.add_argument("--trained", required=True)
+    parser.add_argument("--only", default="")
     arguments = parser.parse_args()
     shutil.rmtree(arguments.output, ignore_errors=True)
     os.makedirs(arguments.output)
@@ -178,7 +180,7 @@ def main():
     rng = random.Random(arguments.seed)
     lines = [line(rng) for _ in range(arguments.lines)]
     training = [line(random.Random(-index - 1)) for index in range(20000)]
-    folders = {}
+    folders = {"trained-by-hone": os.path.abspath(arguments.trained)}
     for name in ["tokenizers/gpt2", "tokenizers/qwen2.5", "models/stories260K", "models/tinystories-656k"]:
         path = os.path.abspath(os.path.join(arguments.shared, name))
         if os.path.exists(path):
@@ -192,6 +194,8 @@ def main():
         tokenizer.save(os.path.join(folders[name], "tokenizer.json"))
 
     for name, folder in folders.items():
+        if arguments.only not in ("", name):
+            continue
         tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
         with open(os.path.join(arguments.output, name + ".jsonl"), "w", encoding="utf-8") as file:
             for text, encoding in zip(lines, tokenizer.encode_batch_fast(lines)):

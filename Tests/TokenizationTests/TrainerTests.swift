@@ -81,6 +81,24 @@ struct TrainerTests {
             == trained.tokenizer().encode(text, addSpecialTokens: true))
     }
 
+    // Run by scripts/compare-tokenizers, which then reads the files with the reference library.
+    @Test(
+        "A tokenizer trained on these sources is written for the comparison",
+        .enabled(
+            if: ProcessInfo.processInfo.environment["HONE_TOKENIZER_EXPORT"] != nil,
+            "run by scripts/compare-tokenizers"))
+    func export() throws {
+        let directory = try #require(ProcessInfo.processInfo.environment["HONE_TOKENIZER_EXPORT"])
+        let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        var trainer = try BytePairTrainer(.init(vocabularySize: 2_000, specialTokens: ["<|endoftext|>", "<|pad|>"]))
+        for file in try FileManager.default.contentsOfDirectory(atPath: sources.path).sorted() {
+            trainer.add(try String(contentsOf: sources.appendingPathComponent(file), encoding: .utf8))
+        }
+        let trained = trainer.train()
+        #expect(trained.vocabularySize == 2_000)
+        try trained.write(to: directory)
+    }
+
     @Test("Settings that cannot work are refused")
     func settings() {
         #expect(throws: TokenizerError.self) { try BytePairTrainer(.init(vocabularySize: 256)) }

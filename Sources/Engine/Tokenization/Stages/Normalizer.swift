@@ -51,9 +51,9 @@ indirect enum Normalizer: Sendable {
     private func withoutMarks(_ text: AlignedText) -> AlignedText {
         var result = AlignedText(rewriting: text)
         text.forEachScalar { scalar, range in
-            // Like the normalization forms, the library's mark test knows Unicode 9.
+            // Like the normalization forms, the library's mark test knows Unicode 9; two signs became letters later.
             let isMark = ScalarSet.marks.contains(scalar) && NormalizationTables.isKnown(scalar)
-            if !isMark { result.copy(range, of: text) }
+            if !isMark, !(0x1CF2...0x1CF3).contains(scalar.value) { result.copy(range, of: text) }
         }
         return result
     }
