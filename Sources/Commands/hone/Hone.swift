@@ -7,7 +7,8 @@ struct Hone: AsyncParsableCommand {
         commandName: "hone",
         abstract: "Train language models on this machine: submit jobs, watch them, use what they made.",
         discussion: """
-            A job is a YAML file. `hone run job.yaml` runs it here and now; `hone submit job.yaml` hands it to the daemon.
+            A job is a YAML file. `hone run job.yaml` runs it here and now; `hone submit job.yaml` hands it to the \
+            daemon.
 
             Exit status: 0 ok; 1 a job failed; 2 usage; 3 no such job; 4 the daemon is not running; 5 refused; \
             78 configuration.
@@ -15,8 +16,13 @@ struct Hone: AsyncParsableCommand {
         subcommands: [],
         groupedSubcommands: [
             CommandGroup(name: "Jobs", subcommands: [Run.self, Submit.self, Validate.self, Methods.self]),
-            CommandGroup(name: "What runs", subcommands: [Log.self, Metrics.self]),
+            CommandGroup(
+                name: "What runs",
+                subcommands: [
+                    Ls.self, Show.self, Why.self, Watch.self, Wait.self, Log.self, Metrics.self,
+                ]),
             CommandGroup(name: "Models", subcommands: [Score.self, Generate.self]),
+            CommandGroup(name: "This machine", subcommands: [Info.self]),
         ])
 }
 

@@ -5,7 +5,9 @@ import Supervision
 
 /// Which daemon's files a command works on.
 struct RootOption: ParsableArguments {
-    @Option(help: ArgumentHelp("Everything lies under DIR (default: $HONE_ROOT, else the system's directories).", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Everything lies under DIR (default: $HONE_ROOT, else the system's directories).", valueName: "dir"))
     var root: String?
 
     /// The places.

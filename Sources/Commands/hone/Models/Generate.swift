@@ -32,7 +32,8 @@ struct Generate: ParsableCommand {
 
     func run() throws {
         try WorkerProgram.become(
-            ["generate"] + (output.json ? ["--json"] : []) + model.arguments + ["--prompt", prompt] + argument("--max-new", maxNew.map(String.init))
+            ["generate"] + (output.json ? ["--json"] : []) + model.arguments + ["--prompt", prompt]
+                + argument("--max-new", maxNew.map(String.init))
                 + argument("--temperature", temperature.map { "\($0)" }) + argument("--top-k", topK.map(String.init))
                 + argument("--top-p", topP.map { "\($0)" }) + argument("--seed", seed.map(String.init)))
     }

@@ -4,8 +4,8 @@ struct Score: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write per-token log-probabilities of responses.",
         discussion: """
-            Reads prompt/chosen/rejected rows and writes one JSON line for each with the log-probability of every response \
-            token.
+            Reads prompt/chosen/rejected rows and writes one JSON line for each with the log-probability of every \
+            response token.
 
               hone score --model smollm2 --data pairs.jsonl --output scores.jsonl
             """)

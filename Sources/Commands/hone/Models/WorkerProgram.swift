@@ -8,12 +8,16 @@ import Supervision
 enum WorkerProgram {
     /// $HONE_WORKER, else beside this program, else where an installation puts it.
     static func locate() throws -> String {
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        let own =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         let directory = parentDirectory(own)
-        var candidates = ["\(directory)/hone-worker", "\(directory)/../libexec/hone/hone-worker", "/usr/libexec/hone/hone-worker"]
+        var candidates = [
+            "\(directory)/hone-worker", "\(directory)/../libexec/hone/hone-worker", "/usr/libexec/hone/hone-worker",
+        ]
         if let named = ProcessInfo.processInfo.environment["HONE_WORKER"] { candidates.insert(named, at: 0) }
         for candidate in candidates where access(candidate, X_OK) == 0 { return candidate }
-        Terminal.complain("hone-worker is in none of \(candidates.joined(separator: ", ")); set HONE_WORKER to its path")
+        Terminal.complain(
+            "hone-worker is in none of \(candidates.joined(separator: ", ")); set HONE_WORKER to its path")
         throw ExitCode.configuration
     }
 

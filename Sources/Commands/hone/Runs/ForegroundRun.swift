@@ -36,7 +36,8 @@ struct ForegroundRun {
             switch reference {
             case .artifact:
                 Terminal.complain(
-                    "\(file.path): \(role.rawValue): inputs from other jobs need the daemon; name the directory instead")
+                    "\(file.path): \(role.rawValue): inputs from other jobs need the daemon; name the directory instead"
+                )
                 throw ExitCode.refused
             case .path(let name, let digest):
                 let path = name.hasPrefix("/") ? name : absolutePath(parentDirectory(file.path)) + "/" + name
@@ -53,7 +54,7 @@ struct ForegroundRun {
 
     private static func check(_ digest: String?, of path: String, _ role: InputRole, _ file: SpecificationFile) throws {
         guard let digest, fileKind(path) == .file else { return }
-        let actual = try SHA256.hex(ofFile: path)
+        let actual = try SHA256.hex(ofFile: path).hex
         guard actual == digest else {
             Terminal.complain("\(file.path): \(role.rawValue): \(path) has SHA-256 \(actual), expected \(digest)")
             throw ExitCode.refused

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DurableFiles
 import Glibc
+import Supervision
 
 struct Log: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DurableFiles
 import Foundation
+import Supervision
 
 struct Metrics: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -10,7 +10,8 @@ actor ProgressLine {
         switch event {
         case .phase(let name): phase = name
         case .progress(let newest): progress = newest
-        case .checkpointFailed(let code): interject("a checkpoint could not be written (errno \(code)); training goes on")
+        case .checkpointFailed(let code):
+            interject("a checkpoint could not be written (errno \(code)); training goes on")
         case .ready(let ready) where ready.resumeStep > 0: interject("resuming from step \(ready.resumeStep)")
         default: return
         }
@@ -40,7 +41,9 @@ actor ProgressLine {
         let share = Double(progress.step) / Double(progress.total)
         var parts = ["\(progressBar(share, width: 24)) \(progress.step)/\(progress.total)"]
         if let loss = progress.loss { parts.append("loss \(Numbers.value(loss))") }
-        if let accuracy = progress.metrics?["rewards/accuracies"] { parts.append("accuracy \(Numbers.percent(accuracy))") }
+        if let accuracy = progress.metrics?["rewards/accuracies"] {
+            parts.append("accuracy \(Numbers.percent(accuracy))")
+        }
         if let rate = progress.tokS { parts.append("\(Int(rate)) tok/s") }
         if let eta = progress.etaS { parts.append("eta \(Numbers.duration(eta))") }
         if phase != .train { parts.append(phase.rawValue) }

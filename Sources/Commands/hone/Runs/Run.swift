@@ -9,8 +9,8 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run one job here and now, without a daemon.",
         discussion: """
-            Inputs are paths, relative to the job file's folder. Ctrl-C saves the last step and stops; the same command goes \
-            on from there.
+            Inputs are paths, relative to the job file's folder. Ctrl-C saves the last step and stops; the same command \
+            goes on from there.
 
               hone run align.yaml
               hone run align.yaml --output out/align

@@ -3,8 +3,8 @@ import DurableFiles
 import Supervision
 
 extension Root {
-    /// The run directory of a job given by number or name (the newest of that name); ends the command with 3 if there is
-    /// none.
+    /// The run directory of a job given by number or name (the newest of that name); ends the command with 3 if there
+    /// is none.
     func existingRun(_ job: String) throws -> RunDirectory {
         let runs = ((try? directoryNames(runs)) ?? []).compactMap(RunName.init)
         let matching = runs.filter { "\($0.id)" == job || $0.name == job }

@@ -26,6 +26,7 @@ struct SpecificationFile {
     static func check(_ path: String, paths: InputPathRule = .underRoots) throws -> SpecificationFile {
         let bytes = try readFile(path)
         let format: SpecFormat = path.hasSuffix(".json") ? .json : .yaml
-        return SpecificationFile(path: path, bytes: bytes, spec: try JobSpec.decode(bytes, format: format, paths: paths))
+        return SpecificationFile(
+            path: path, bytes: bytes, spec: try JobSpec.decode(bytes, format: format, paths: paths))
     }
 }

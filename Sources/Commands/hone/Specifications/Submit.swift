@@ -1,14 +1,15 @@
 import ArgumentParser
 import DurableFiles
 import Foundation
+import JobModel
 import Supervision
 
 struct Submit: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Hand job files to the daemon.",
         discussion: """
-            Checks each file, then puts it into the drop directory by rename, so that the daemon never sees half of it. The \
-            daemon may still refuse it (an input is missing, say): `hone ls` shows what became of it.
+            Checks each file, then puts it into the drop directory by rename, so that the daemon never sees half of it. \
+            The daemon may still refuse it (an input is missing, say): `hone ls` shows what became of it.
 
               hone submit job.yaml
               hone submit --root ~/hone pretrain.yaml align.yaml
@@ -30,7 +31,8 @@ struct Submit: ParsableCommand {
         }
         let spool = root.place.spool
         guard fileKind(spool) == .directory else {
-            Terminal.complain("\(spool): no such directory; has honed run with this root? Start it with: honed --root DIR")
+            Terminal.complain(
+                "\(spool): no such directory; has honed run with this root? Start it with: honed --root DIR")
             throw ExitCode.noDaemon
         }
         for file in found {

@@ -7,11 +7,18 @@ enum Terminal {
     /// Whether standard error is a terminal that can show a line that changes.
     static let isLive = isatty(2) == 1
 
+    /// Whether standard output is a terminal whose picture can be replaced.
+    static let isScreen = isatty(1) == 1
+
     /// Columns of the terminal; 100 where there is none.
-    static var width: Int {
+    static var width: Int { Int(size(of: 2)?.ws_col ?? 100) }
+
+    /// Lines of the terminal; 24 where there is none.
+    static var height: Int { Int(size(of: 1)?.ws_row ?? 24) }
+
+    private static func size(of descriptor: Int32) -> winsize? {
         var size = winsize()
-        guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 100 }
-        return Int(size.ws_col)
+        return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 && size.ws_row > 0 ? size : nil
     }
 
     /// Writes a line to standard output.

@@ -1,0 +1,40 @@
+import ArgumentParser
+
+struct Ls: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ls",
+        abstract: "List jobs, newest first.",
+        discussion: """
+            Without --all: what waits, runs or needs somebody's attention.
+
+              hone ls
+              hone ls --all --limit 20
+              hone ls --json --all
+            """,
+        aliases: ["queue"])
+
+    @Flag(name: [.short, .long], help: "Also those that have ended.")
+    var all = false
+
+    @Option(help: ArgumentHelp("At most this many.", valueName: "n"))
+    var limit = 1000
+
+    @Flag(help: "Keep the list on the screen, as `hone watch` does.")
+    var watch = false
+
+    @OptionGroup var output: JSONOption
+    @OptionGroup var root: RootOption
+
+    func run() async throws {
+        let view = try QueueView(root.place)
+        if watch { return try await LiveTable(view: view, all: all, limit: limit).run(until: { _ in false }) }
+        let lines = try view.lines(all: all, limit: limit)
+        if output.json { return try printJSON(lines) }
+        if !view.isComplete { Terminal.complain("the database cannot be read; this is what the run directories tell") }
+        if lines.isEmpty {
+            Terminal.say(all ? "no jobs" : "nothing waits or runs; hone ls --all lists what has ended")
+        } else {
+            Table(jobs: lines).print()
+        }
+    }
+}
