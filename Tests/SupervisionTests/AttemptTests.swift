@@ -102,3 +102,20 @@ struct AttemptTests {
         #expect(watch.verdict(now: .seconds(15 * 60 + 1)) == .hanging(since: .seconds(15 * 60 + 1), phase: .load))
     }
 }
+
+@Suite("Logs of attempts")
+struct LogCapTests {
+    @Test func aLongLogKeepsItsLastPiece() throws {
+        let place = try TestDirectory()
+        let path = "\(place.path)/attempt.log"
+        let line = String(repeating: "x", count: 1023) + "\n"
+        try place.write(String(repeating: line, count: 3000) + "the end\n", to: "attempt.log")
+        #expect(try !LogCap.enforce(path, limit: 4 << 20))
+        #expect(try LogCap.enforce(path, limit: 2 << 20))
+        try place.write("more\n", to: "attempt.log", appending: true)
+        #expect(try place.read("attempt.log") == "more\n")
+        let tail = try place.read("attempt.log.tail")
+        #expect(tail.utf8.count == LogCap.kept)
+        #expect(tail.hasSuffix("the end\n"))
+    }
+}

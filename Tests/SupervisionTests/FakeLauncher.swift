@@ -50,7 +50,6 @@ final class FakeLauncher: WorkerLauncher {
     }
 
     private let workers = Mutex<[Worker]>([])
-    private let launched = WakeSignal()
 
     /// All workers launched so far, in order.
     var all: [Worker] { workers.withLock { $0 } }
@@ -63,10 +62,9 @@ final class FakeLauncher: WorkerLauncher {
         let worker = Worker(launch, orders: received, end: end, report: report)
         let listening = Task { for await order in orders { received.add(order) } }
         workers.withLock { $0.append(worker) }
-        launched.signal()
         var exit = WorkerExit(.exited(70))
         for await next in ends { exit = next }
-        await listening.value
+        listening.cancel()
         return exit
     }
 }

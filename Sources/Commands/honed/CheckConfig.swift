@@ -12,12 +12,7 @@ struct CheckConfig: ParsableCommand {
     var show = false
 
     func run() throws {
-        do {
-            let (configuration, origins) = try Configuration.load(options.place)
-            if show { print(configuration.shown(origins: origins).joined(separator: "\n")) }
-        } catch let errors as ConfigurationErrors {
-            complain(errors.description)
-            throw ExitCode.notConfigured
-        }
+        let (configuration, origins) = try checkedConfiguration(options.place)
+        if show { print(configuration.shown(origins: origins).joined(separator: "\n")) }
     }
 }

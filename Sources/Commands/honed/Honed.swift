@@ -44,6 +44,16 @@ extension ExitCode {
     static let notConfigured = ExitCode(78)
 }
 
+/// The configuration of a root with the origin of each value; its errors go to standard error.
+func checkedConfiguration(_ root: Root) throws -> (Configuration, origins: [String: String]) {
+    do {
+        return try Configuration.load(root)
+    } catch {
+        complain(error.description)
+        throw ExitCode.notConfigured
+    }
+}
+
 /// The environment of this process.
 let environment: [String: String] = {
     var result: [String: String] = [:]

@@ -15,12 +15,7 @@ struct Reload: AsyncParsableCommand {
 
     func run() async throws {
         let root = options.place
-        do {
-            _ = try Configuration.load(root)
-        } catch let errors as ConfigurationErrors {
-            complain(errors.description)
-            throw ExitCode.notConfigured
-        }
+        _ = try checkedConfiguration(root)
         guard let daemon = try environment["MAINPID"].flatMap({ Int32($0) }) ?? DaemonLock.holder(root) else {
             complain("no daemon works on this root; start one with: honed")
             throw ExitCode.unavailable

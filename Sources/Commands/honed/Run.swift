@@ -43,7 +43,7 @@ struct Run: AsyncParsableCommand {
     }
 
     private func serve(_ root: Root, _ logger: Logger) async throws -> Supervisor.Outcome {
-        let configuration = try Configuration.load(root).0
+        let configuration = try checkedConfiguration(root).0
         try root.prepare()
         guard let lock = try DaemonLock.acquire(root) else {
             logger.error("another daemon works on \(root.spool); only one can")
@@ -65,7 +65,10 @@ struct Run: AsyncParsableCommand {
             root: root, store: store, launcher: launcher, planner: WorkerPlanner(executable: worker), logger: logger)
         parts.spool.usesInotify = inotify
         parts.untilIdle = untilIdle
-        let outcome = try await Daemon.run(Supervisor(parts, configuration: configuration), logger: logger)
+        let supervisor = try Supervisor(parts, configuration: configuration)
+        let outcome = try await Daemon.run(supervisor, logger: logger) {
+            _ = try await store.backup(now: SystemTime().wall)
+        }
         try await store.close()
         return outcome
     }

@@ -20,6 +20,7 @@ struct ActiveAttempt {
     var isStalled = false
     var lastStep: Int64 = 0
     var lastRecorded: Duration
+    var lastLogCheck: Duration
     /// What the worker itself said about its end.
     var lastWords: ResultEvent?
     /// How its worker ended; set until the end is recorded.

@@ -1,3 +1,4 @@
+import CLinux
 package import Logging
 import ServiceLifecycle
 import Synchronization
@@ -9,7 +10,13 @@ package enum Daemon {
     /// it: what is waited for is that workers save their state.
     ///
     /// There is no time limit on the stop and no signal that cancels: both would end in killed workers.
-    package static func run(_ supervisor: Supervisor, logger: Logger) async throws -> Supervisor.Outcome {
+    ///
+    /// - Parameter backup: saves the queue; called once a day.
+    package static func run(
+        _ supervisor: Supervisor, logger: Logger, backup: @escaping @Sendable () async throws -> Void
+    ) async throws -> Supervisor.Outcome {
+        // A worker that has just died must not take the daemon with it.
+        _ = hone_ignore_sigpipe()
         let service = SupervisorService(supervisor: supervisor)
         var quiet = logger
         quiet.logLevel = max(.warning, logger.logLevel)
@@ -19,6 +26,7 @@ package enum Daemon {
                 services: [
                     .init(service: Watchdog(supervisor.heartbeat), successTerminationBehavior: .ignore),
                     .init(service: ReloadOnHangUp { await supervisor.reload() }, successTerminationBehavior: .ignore),
+                    .init(service: DailyBackup(logger: logger, backup: backup), successTerminationBehavior: .ignore),
                     .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))

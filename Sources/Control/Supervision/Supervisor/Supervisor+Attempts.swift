@@ -111,6 +111,7 @@ extension Supervisor {
                 await judge(attempt, now)
             }
             climb(job, now)
+            capLog(job, now)
         }
         if isStopping && !active.isEmpty { ServiceManager.extendTimeout(by: Self.longestSleep * 2) }
     }
@@ -127,6 +128,19 @@ extension Supervisor {
             let detail = "no progress for \(silence.components.seconds) s in phase \(phase.rawValue)"
             log(attempt).event(.workerHang, level: .error, "job \(attempt.job): \(detail)")
             await stop(attempt.job, .hang(detail))
+        }
+    }
+
+    private func capLog(_ job: Int64, _ now: Duration) {
+        guard let attempt = active[job], now - attempt.lastLogCheck >= Self.longestSleep else { return }
+        active[job]?.lastLogCheck = now
+        let path = attempt.run.log(attempt: attempt.fence)
+        do {
+            if try LogCap.enforce(path, limit: configuration.logBytes) {
+                log(attempt).warning("job \(job): its log was longer than \(ByteSize(configuration.logBytes)) and begins anew")
+            }
+        } catch {
+            log(attempt).warning("job \(job): its log was not cut: \(error)")
         }
     }
 

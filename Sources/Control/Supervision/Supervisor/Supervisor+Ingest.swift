@@ -72,6 +72,7 @@ extension Supervisor {
         let spec = try specification(in: file)
         let rules = AdmissionRules(configuration, root: root, machine: machine)
         let inputs = try rules.inputs(of: spec, from: file.identity.owner, named: file.name)
+        try await refuseFlood(from: file)
         var reservation = Reservation(spec)
         if !inputs.waitsForJobs {
             reservation = Reservation(spec, try await plan(spec, inputs.paths, rules, named: file.name))
@@ -80,6 +81,16 @@ extension Supervisor {
         return NewJob(
             spec: spec, canonical: canonical, specSHA256: SHA256.hex(of: canonical), source: file.bytes,
             memory: reservation.memory, disk: reservation.disk, inputs: inputs.pins)
+    }
+
+    /// One user's queue has an end, so that nobody's mistake buries everybody else.
+    private func refuseFlood(from file: DroppedFile) async throws {
+        let limit = configuration.queuedPerUser
+        guard try await store.liveCounts().values.reduce(0, +) >= limit else { return }
+        let live = try await store.jobs(JobPage(.live, limit: 100_000))
+        let own = live.count { $0.uid == Int64(file.identity.owner) && !$0.state.isFinished }
+        guard own >= limit else { return }
+        throw Rejection(file.name, "user \(file.identity.owner) has \(own) jobs waiting or running, expected fewer than \(limit)")
     }
 
     private func specification(in file: DroppedFile) throws -> JobSpec {

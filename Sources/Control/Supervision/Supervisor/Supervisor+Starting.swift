@@ -13,6 +13,9 @@ extension Supervisor {
         isQueueChanged = false
         lastDecision = time.monotonic
         let queued = try await store.queuedJobs()
+        if try await store.isDraining() {
+            return try await store.explain(Dictionary(uniqueKeysWithValues: queued.map { ($0.id, .drain) }))
+        }
         let decision = Scheduler.decide(
             waiting: queued.map(Self.waiting), running: running, capacity: capacity, now: time.wall)
         nextStart = queued.compactMap(\.notBefore).filter { $0 > time.wall }.min()
@@ -81,7 +84,7 @@ extension Supervisor {
         active[claim.id] = ActiveAttempt(
             job: claim.id, fence: claim.fence, run: run, spec: spec, cores: cores, memory: job.memory, started: now,
             expires: now + .milliseconds(left.value), orders: continuation, watch: ProgressWatch(now: now),
-            lastRecorded: now)
+            lastRecorded: now, lastLogCheck: now)
         board.begin(
             StatusRecord(
                 job: claim.id, name: claim.name, method: spec.method, state: .starting, attempt: claim.fence,
