@@ -3,7 +3,7 @@
 
     importance_ranks.py --probe importance_probe.jsonl --importances FILE.jsonl [--lambda 0 --lambda 0.7 --lambda 1]
 
-FILE has one JSON object per response: id, side (chosen or rejected), offsets (per token its character range [start,
+FILE has one JSON object per response, as `hone importance` writes it: row (counted from 0; or the probe's id), side (chosen or rejected), offsets (per token its character range [start,
 end) in the response, counted in Unicode scalars, or null), importance (per token, EOS included). A token is marked when
 its range meets a span. For each lambda the weights are lambda * share of importance + (1 - lambda) * Gaussian prior.
 
@@ -55,10 +55,11 @@ def interval(values, seed=1):
 def responses(probe, importances):
     """(source, side, importance with EOS, indices of text tokens, marks of these) of every response that counts."""
     with open(probe, encoding="utf-8") as lines:
-        rows = {row["id"]: row for row in map(json.loads, lines)}
+        rows = list(map(json.loads, lines))
+    named = {row["id"]: row for row in rows}
     with open(importances, encoding="utf-8") as lines:
         for found in map(json.loads, lines):
-            row = rows[found["id"]]
+            row = named[found["id"]] if "id" in found else rows[found["row"]]
             text = [i for i, offset in enumerate(found["offsets"]) if offset is not None]
             marks = marked([found["offsets"][i] for i in text], row[f"{found['side']}_spans"])
             if any(marks) and not all(marks):

@@ -26,6 +26,7 @@ struct Failure {
         case let error as FileError: code(error, runDirectory)
         case is StopSignal.Stopped: .checkpointed
         case is LockHeld: .lockHeld
+        case is CheckpointError: .ioError
         case is ImportanceError: .diverged
         case is SpecErrors: .specError
         case is SafetensorsError, is ModelError, is DatasetError, is TokenizerError, is ReferenceScoreError: .dataError

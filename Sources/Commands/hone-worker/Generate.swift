@@ -6,7 +6,12 @@ import Transformer
 
 /// `hone generate`: a model continues a text.
 struct Generate: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Continue a text.")
+    static let configuration = CommandConfiguration(
+        abstract: "Continue a text.", usage: "hone generate --model DIR [--adapter DIR] --prompt TEXT [OPTIONS]",
+        discussion: """
+              hone generate --model runs/7-smol/artifacts --prompt "Once upon a time"
+              hone generate --model base --adapter runs/8-lora/artifacts --prompt "Hello" --temperature 0.8 --top-p 0.95
+            """)
 
     @OptionGroup var model: ModelOptions
 

@@ -6,7 +6,7 @@ import Glibc
 struct HoneWorker: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hone-worker", abstract: "Runs one attempt at a job. Started by honed and hone.",
-        version: WorkerBuild.name, subcommands: [AttemptCommand.self, PlanCommand.self, Score.self, Generate.self],
+        version: WorkerBuild.name, subcommands: [AttemptCommand.self, PlanCommand.self, Score.self, Generate.self, Importance.self],
         defaultSubcommand: AttemptCommand.self)
 
     static func main() {

@@ -8,7 +8,11 @@ import Transformer
 /// `hone score`: log-probabilities of response tokens.
 struct Score: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write the log-probability of every response token of preference rows.")
+        abstract: "Write the log-probability of every response token of preference rows.",
+        usage: "hone score --model DIR [--adapter DIR] --data FILE --output FILE",
+        discussion: """
+              hone score --model smollm2 --data pairs.jsonl --output scores.jsonl
+            """)
 
     @OptionGroup var model: ModelOptions
 

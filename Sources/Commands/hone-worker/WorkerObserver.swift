@@ -44,7 +44,7 @@ final class WorkerObserver: TrainingObserver {
 
     func failedToSave(errno: Int32) {
         events.send(.checkpointFailed(errno: errno))
-        complain("a checkpoint could not be written: \(String(cString: strerror(errno)))")
+        complain("a checkpoint could not be written; training goes on, and tries again later")
     }
 
     func noted(_ text: String) { complain(text) }

@@ -21,7 +21,7 @@ struct Hone: AsyncParsableCommand {
                 subcommands: [
                     Ls.self, Show.self, Why.self, Watch.self, Wait.self, Log.self, Metrics.self,
                 ]),
-            CommandGroup(name: "Models", subcommands: [Score.self, Generate.self]),
+            CommandGroup(name: "Models", subcommands: [Generate.self, Score.self, Importance.self]),
             CommandGroup(name: "This machine", subcommands: [Info.self]),
         ])
 }

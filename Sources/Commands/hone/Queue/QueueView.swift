@@ -17,8 +17,7 @@ struct QueueView {
         } catch {
             reader = nil
             guard fileKind(root.runs) == .directory else {
-                Terminal.complain(
-                    "\(root.databaseFile): \(error). Has honed run with this root? Start it with: honed --root DIR")
+                Terminal.complain("\(error); has honed run with this root? Start it with: honed --root DIR")
                 throw ExitCode.noDaemon
             }
         }

@@ -76,7 +76,7 @@ struct Show: ParsableCommand {
             Terminal.say(
                 "after      \(target) (\(dependency.condition.rawValue)): \(dependency.state?.rawValue ?? "none seen")")
         }
-        for checkpoint in details.checkpoints.suffix(3) {
+        if let checkpoint = details.checkpoints.last {
             Terminal.say("checkpoint \(checkpoint.directory), \(ByteSize(checkpoint.bytes)), \(checkpoint.created)")
         }
         if !details.attempts.isEmpty {

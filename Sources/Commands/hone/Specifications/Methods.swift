@@ -37,13 +37,10 @@ struct Methods: ParsableCommand {
 
     private func describe(_ keys: [KeyDescription]) throws {
         if output.json { return try printJSON(keys) }
-        var table = Table([("KEY", .left), ("DEFAULT", .left), ("VALUES", .left), ("MEANING", .left)])
         for key in keys {
-            table.add([
-                Table.Cell(key.path), Table.Cell(key.defaultValue ?? "-"), Table.Cell(key.type, .faint),
-                Table.Cell(key.meaning),
-            ])
+            Terminal.say(key.path.styled(.bold) + (key.defaultValue.map { " = \($0)" } ?? ""))
+            Terminal.say("    \(key.meaning)")
+            Terminal.say("    \(key.type)".styled(.faint))
         }
-        table.print()
     }
 }
