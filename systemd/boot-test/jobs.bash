@@ -35,7 +35,7 @@ checkpoint: {every_steps: 25}
 retry: {max_failures: 5, backoff: 1s}
 END
 }
-job_steps=${HONE_BOOT_TEST_STEPS:-600}
+job_steps=${HONE_BOOT_TEST_STEPS:-1000}
 
 as() { inside runuser -u "$1" -- "${@:2}"; }
 
