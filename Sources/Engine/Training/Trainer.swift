@@ -149,13 +149,17 @@ extension Trainer {
         state.evaluationMetrics = metrics
         if state.step == 0 { state.initialMetrics = metrics }
         try write(prefixed(metrics))
-        noteBest()
+        try noteBest()
         observer.progressed(progress())
     }
 
-    private func noteBest() {
-        guard let name = settings.checkpoint.keepBest, let value = prefixed(state.evaluationMetrics)[name] else {
-            return
+    private func noteBest() throws {
+        guard let name = settings.checkpoint.keepBest else { return }
+        let metrics = prefixed(state.evaluationMetrics)
+        guard let value = metrics[name] else {
+            throw TrainingError.specification(
+                "checkpoint.keep_best: \(name) is no metric of this evaluation, which has "
+                    + metrics.keys.sorted().joined(separator: ", "))
         }
         if let best = state.best, settings.checkpoint.keepBestIsSmallest ? value >= best.value : value <= best.value {
             return
@@ -218,9 +222,10 @@ extension Trainer {
         guard isLast || stop.takeCheckpointRequest() || cadence.isDue(step: state.step) else { return }
         do {
             try save()
-        } catch let error as FileError where !isLast {
+        } catch where !isLast && (error is FileError || error is CheckpointError) {
             cadence.failed(step: state.step)
-            observer.failedToSave(errno: error.code)
+            observer.failedToSave(errno: (error as? FileError)?.code ?? 0)
+            observer.noted("\(error)")
             if cadence.failures >= 3 { throw TrainingError.checkpointsFail("\(error)") }
         }
     }

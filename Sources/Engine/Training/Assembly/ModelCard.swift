@@ -12,8 +12,8 @@ package struct ModelCard {
 
     package var text: String {
         var lines = [
-            "---", "library_name: transformers", "tags: [hone, \(spec.method.rawValue)]", "---", "", "# \(spec.name)",
-            "",
+            "---", "library_name: transformers", "tags: [hone, \(spec.method.rawValue)]", "---", "",
+            "# \(spec.name)", "",
             "Made by hone with method `\(spec.method.rawValue)`: \(state.step) optimizer steps, \(state.tokens) tokens.",
             "",
         ]

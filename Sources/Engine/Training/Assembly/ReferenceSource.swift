@@ -76,10 +76,13 @@ struct ReferenceSource {
         return SHA256.hex(of: try parts.map { try ModelFolder($0).digest(interruption) }.joined(separator: " "))
     }
 
+    /// Pairs that are scored at a time.
+    var batch: Int { ReferenceScores.batch(spec.train) }
+
     /// What changes the last bits of scores.
     var arithmetic: String {
         let shared = spec.train.prefixSharing ? "shared prompts" : "separate prompts"
-        return "\(MemoryLayout<Real>.size * 8)-bit, \(shared), batches of \(spec.train.microbatch), "
+        return "\(MemoryLayout<Real>.size * 8)-bit, \(shared), batches of \(batch), "
             + "\(ThreadTeam.multiplyKernelName), \(ThreadTeam.rowKernelLevel), \(team.threads) threads"
     }
 

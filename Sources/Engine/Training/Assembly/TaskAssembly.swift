@@ -109,9 +109,10 @@ package struct TaskAssembly {
             observer.began(.hash)
             let key = ReferenceScoreKey(
                 model: try source.digest { try stop.check() }, arithmetic: source.arithmetic, examples: examples)
+            observer.began(.evaluate)
             return .cached(
                 try ReferenceScoreCache.opened(
-                    in: directory.cache, key, examples, reference, batch: spec.train.microbatch,
+                    in: directory.cache, key, examples, reference, batch: source.batch,
                     sharesPrompts: spec.train.prefixSharing, workspace, note: { observer.noted($0) },
                     interruption: { try stop.check() }))
         }

@@ -144,8 +144,8 @@ extension PreferenceScorer {
         plan.importance != nil && input.weights.contains { $0 == nil }
     }
 
-    /// The reference must run over the whole batch: for its distribution, for scores that are not cached, for anchors on
-    /// the rows of the chosen response, or for attribution.
+    /// The reference must run over the whole batch: for its distribution, for scores that are not cached, for anchors
+    /// on the rows of the chosen response, or for attribution.
     private func needsLiveReference(_ input: Input) -> Bool {
         input.reference == nil || plan.objective.needsDivergence
             || input.anchors?.contains { $0.followsChosen } ?? false

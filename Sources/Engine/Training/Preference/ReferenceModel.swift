@@ -1,5 +1,6 @@
 import Compute
 package import Datasets
+import JobModel
 package import Transformer
 
 /// The model that the policy is compared with: one of its own, or the policy with its adapters off.
@@ -27,6 +28,14 @@ package struct ReferenceModel {
         }
     }
 
+    /// Bytes that scoring these pairs takes.
+    func byteCount(_ pairs: [EncodedPair], sharesPrompts: Bool, _ workspace: Workspace) -> Int {
+        let batch = PreferenceBatch(pairs, sharesPrompts: sharesPrompts)
+        return Workspace.byteCount(workspace.team) {
+            SequencePass(model, batch.packed.layout, count: batch.targets.count, recording: .none, [], $0)
+        }
+    }
+
     /// Log-probabilities of anchors alone, each after its prompt.
     func score(_ anchors: [Anchor], after pairs: [EncodedPair], _ workspace: Workspace) throws -> [[Double]] {
         let packed = PackedTrees(
@@ -49,6 +58,9 @@ package enum ReferenceScores {
     case cached(ReferenceScoreCache)
     /// With every pass.
     case live
+
+    /// Pairs that are scored at a time: without gradients there is room for more than in training.
+    static func batch(_ train: TrainSettings) -> Int { max(train.microbatch, 16) }
 }
 
 extension ReferenceScoreCache {

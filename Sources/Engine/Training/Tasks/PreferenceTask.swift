@@ -95,17 +95,17 @@ package final class PreferenceTask: TrainingTask {
         }
     }
 
-    /// Policy and reference are the same model before the first update, so the loss of every pair is ln 2. Anything else
-    /// means that the reference is not what it should be.
+    /// Policy and reference are the same model before the first update, so the loss of every pair is ln 2. Anything
+    /// else means that the reference is not what it should be.
     private func checkStart(_ outputs: [PreferenceScorer.Output], _ rows: [Int]) throws {
         guard scorer.reference.isStart, scorer.policy.pass(seed: 0, step: 0, microbatch: 0).dropout == nil else {
             return
         }
         for (row, output) in zip(rows, outputs) where abs(output.outcome.baseLoss - log(2)) > 1e-3 {
+            let place = examples.dataset.place(ofRow: examples.row(of: row))
             throw TrainingError.data(
-                "self-check before the first update: the loss of \(examples.dataset.place(ofRow: examples.row(of: row))) is "
-                    + "\(output.outcome.baseLoss), expected ln 2 = 0.6931 as policy and reference are the same model; the "
-                    + "reference scores are not those of this model")
+                "self-check before the first update: the loss of \(place) is \(output.outcome.baseLoss), expected "
+                    + "ln 2 = 0.6931 as policy and reference are the same model; the reference scores are not its own")
         }
     }
 
@@ -176,8 +176,12 @@ extension PreferenceTask: MemoryPlanning {
         let pass = scorer.byteCount(
             Array(repeating: pair, count: count), anchors: anchor.map { Array(repeating: $0, count: count) },
             isReferenceCached: isReferenceCached)
-        return max(
-            pass, sampler?.byteCount(prompt: prompt, rows: spec.train.rowsPerStep, scorer.policy.model, workspace) ?? 0)
+        let scoring = scorer.reference.byteCount(
+            Array(repeating: pair, count: min(ReferenceScores.batch(spec.train), examples.count)),
+            sharesPrompts: spec.train.prefixSharing, workspace)
+        let sampling = sampler?.byteCount(
+            prompt: prompt, rows: spec.train.rowsPerStep, scorer.policy.model, workspace)
+        return max(pass, scoring, sampling ?? 0)
     }
 }
 
