@@ -29,14 +29,18 @@ struct AttemptTests {
     }
 
     static let rows: [Row] = [
-        Row(title: "a result decides", exit: .init(.signalled(SIGKILL)), result: result(.success), ending: .init(.success)),
+        Row(
+            title: "a result decides", exit: .init(.signalled(SIGKILL)), result: result(.success),
+            ending: .init(.success)),
         Row(
             title: "a result decides even after a stop", exit: .init(.exited(75)), result: result(.success),
             stop: StopLadder(.hang("x"), now: .zero), ending: .init(.success)),
         Row(title: "a final failure", exit: .init(.exited(65)), result: result(.dataError), ending: .init(.dataError)),
         Row(title: "0 without a result", exit: .init(.exited(0)), ending: .init(.crash)),
         Row(title: "75", exit: .init(.exited(75)), ending: .init(.checkpointed)),
-        Row(title: "73 is nobody's fault", exit: .init(.exited(73)), ending: .init(.launchError, countsAs: .interruption)),
+        Row(
+            title: "73 is nobody's fault", exit: .init(.exited(73)),
+            ending: .init(.launchError, countsAs: .interruption)),
         Row(title: "77 is", exit: .init(.exited(77)), ending: .init(.launchError)),
         Row(title: "unknown code", exit: .init(.exited(42)), ending: .init(.crash)),
         Row(title: "a signal", exit: .init(.signalled(SIGSEGV)), ending: .init(.crash)),
@@ -44,8 +48,12 @@ struct AttemptTests {
         Row(title: "killed by somebody", exit: .init(.signalled(SIGKILL)), ending: .init(.crash)),
         Row(title: "killed by us", exit: .init(.signalled(SIGKILL)), stop: killed(.shutdown), ending: .init(.killed)),
         Row(title: "hang", exit: .init(.signalled(SIGKILL)), stop: killed(.hang("x")), ending: .init(.hang)),
-        Row(title: "a hang that still could stop", exit: .init(.exited(75)), stop: killed(.hang("x")), ending: .init(.hang)),
-        Row(title: "time limit", exit: .init(.exited(75)), stop: StopLadder(.timeLimit, now: .zero), ending: .init(.timeout)),
+        Row(
+            title: "a hang that still could stop", exit: .init(.exited(75)), stop: killed(.hang("x")),
+            ending: .init(.hang)),
+        Row(
+            title: "time limit", exit: .init(.exited(75)), stop: StopLadder(.timeLimit, now: .zero),
+            ending: .init(.timeout)),
         Row(title: "no launch", exit: .init(.notLaunched("x")), ending: .init(.launchError)),
     ]
 

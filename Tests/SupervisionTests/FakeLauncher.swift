@@ -55,7 +55,8 @@ final class FakeLauncher: WorkerLauncher {
     var all: [Worker] { workers.withLock { $0 } }
 
     func run(
-        _ launch: WorkerLaunch, orders: AsyncStream<WorkerOrder>, report: @escaping @Sendable (WorkerReport) async -> Void
+        _ launch: WorkerLaunch, orders: AsyncStream<WorkerOrder>,
+        report: @escaping @Sendable (WorkerReport) async -> Void
     ) async -> WorkerExit {
         let (ends, end) = AsyncStream<WorkerExit>.makeStream()
         let received = Collector<WorkerOrder>()

@@ -21,7 +21,8 @@ struct IngestTests {
         #expect(try harness.place.read("jobs/accepted/1-a_b.yaml") == text)
         #expect(!harness.place.exists("jobs/a b.yaml"))
         let spec = try JobSpec.decode(Array(text.utf8))
-        #expect(try harness.place.read("runs/1-first/spec.json") == String(decoding: spec.canonicalJSON(), as: UTF8.self))
+        #expect(
+            try harness.place.read("runs/1-first/spec.json") == String(decoding: spec.canonicalJSON(), as: UTF8.self))
         let details = try #require(try await harness.store.job(1))
         #expect(details.summary.uid == Int64(geteuid()))
         #expect(details.memory == 1000 + 150)

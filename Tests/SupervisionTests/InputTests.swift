@@ -25,7 +25,8 @@ struct InputTests {
     @Test func aModelIsPinnedFileByFile() throws {
         let located = try roots.locate("base", for: .model)
         #expect(located.path == "\(root.models)/base")
-        #expect(located.pins.map(\.path) == ["\(root.models)/base/config.json", "\(root.models)/base/model.safetensors"])
+        #expect(
+            located.pins.map(\.path) == ["\(root.models)/base/config.json", "\(root.models)/base/model.safetensors"])
         #expect(located.pins.map(\.size) == [2, 7])
         #expect(located.pins.allSatisfy { $0.role == .model && $0.sha256 == nil })
     }
@@ -91,7 +92,9 @@ struct InputTests {
         configuration.allowUsers = ["root", "4711"]
         let rules = AdmissionRules(configuration, root: root, machine: Machine(cores: [0], memory: 1 << 30))
         let spec = JobSpec(name: "a", method: .pretrain)
-        for owner: UInt32 in [0, 4711] { #expect(throws: Never.self) { try rules.inputs(of: spec, from: owner, named: DropName("a")) } }
+        for owner: UInt32 in [0, 4711] {
+            #expect(throws: Never.self) { try rules.inputs(of: spec, from: owner, named: DropName("a")) }
+        }
         #expect(throws: Rejection.self) { try rules.inputs(of: spec, from: 4712, named: DropName("a")) }
     }
 }

@@ -18,7 +18,8 @@ struct LauncherTests {
     }
 
     /// What every well-behaved worker begins with.
-    private static let hello = #"echo '{"type":"hello","v":1,"pid":1,"start_ticks":2,"boot_id":"b","build":"t"}'; read start"#
+    private static let hello =
+        #"echo '{"type":"hello","v":1,"pid":1,"start_ticks":2,"boot_id":"b","build":"t"}'; read start"#
 
     private struct Run {
         let exit: WorkerExit
@@ -97,7 +98,9 @@ struct LauncherTests {
             pwd > directory
             """)
         #expect(result.exit.status == .exited(0))
-        let names = try place.read("run/environment").split(separator: "\n").compactMap { $0.split(separator: "=").first }
+        let names = try place.read("run/environment").split(separator: "\n").compactMap {
+            $0.split(separator: "=").first
+        }
         #expect(
             names.sorted() == ["HOME", "LANG", "OPENBLAS_NUM_THREADS", "PATH", "SWIFT_BACKTRACE", "TMPDIR"])
         // 10 and above are the shell's own.
@@ -171,7 +174,8 @@ struct LauncherTests {
         let result = try await run(
             """
             \(Self.hello)
-            i=0; while [ $i -lt 1500 ]; do echo '{"type":"beat","mono_ms":1,"step":'$i',"phase":"train"}'; i=$((i+1)); done
+            i=0
+            while [ $i -lt 1500 ]; do echo '{"type":"beat","mono_ms":1,"step":'$i',"phase":"train"}'; i=$((i+1)); done
             exit 75
             """)
         #expect(result.exit.status == .exited(75))
@@ -189,7 +193,10 @@ struct LauncherTests {
 
     @Test(arguments: [
         (#"echo '{"type":"ready","lock":true,"cpus":[],"blas":"x","resume_step":0}'; sleep 1000"#, "its first message"),
-        (#"echo '{"type":"hello","v":9,"pid":1,"start_ticks":2,"boot_id":"b","build":"t"}'; sleep 1000"#, "it speaks version 9"),
+        (
+            #"echo '{"type":"hello","v":9,"pid":1,"start_ticks":2,"boot_id":"b","build":"t"}'; sleep 1000"#,
+            "it speaks version 9"
+        ),
     ]) func aWrongBeginningIsNoLaunch(_ script: String, _ reason: String) async throws {
         let result = try await run(script)
         guard case .notLaunched(let text) = result.exit.status else {

@@ -25,7 +25,8 @@ struct SchedulerTests {
         queue: String = "default", disk: Int64 = 0, notBefore: Int64? = nil
     ) -> Scheduler.Waiting {
         Scheduler.Waiting(
-            id: id, priority: priority, submitted: at(hours: -age), queue: queue, cpus: cpus, memory: memory, disk: disk,
+            id: id, priority: priority, submitted: at(hours: -age), queue: queue, cpus: cpus, memory: memory,
+            disk: disk,
             notBefore: notBefore.map { at(hours: $0) }, timeLeft: Milliseconds(seconds: hours * 3600))
     }
 
@@ -49,7 +50,8 @@ struct SchedulerTests {
         Row(title: "nothing waits", waiting: []),
         Row(title: "all fit, in order of number", waiting: [job(2), job(1)], starts: [1: [0], 2: [1]]),
         Row(
-            title: "priority before number", waiting: [job(1), job(2, cpus: 4, priority: 1)], starts: [2: [0, 1, 2, 3]],
+            title: "priority before number", waiting: [job(1), job(2, cpus: 4, priority: 1)],
+            starts: [2: [0, 1, 2, 3]],
             reasons: [1: .resources(need: 1, free: 0, earliest: at(hours: 10))]),
         Row(
             title: "six hours of age are one priority",
@@ -125,7 +127,8 @@ struct SchedulerTests {
             }
             let running = [Self.running(90, [0, 1], memory: 30, hours: 5)]
             let capacity = Scheduler.Capacity(cores: Array(0..<8), memory: 100)
-            let decision = Scheduler.decide(waiting: waiting, running: running, capacity: capacity, now: Self.at(hours: 0))
+            let decision = Scheduler.decide(
+                waiting: waiting, running: running, capacity: capacity, now: Self.at(hours: 0))
             let cores = decision.starts.flatMap(\.cores) + [0, 1]
             #expect(Set(cores).count == cores.count)
             let started = waiting.filter { job in decision.starts.contains { $0.id == job.id } }

@@ -126,7 +126,10 @@ struct SpoolTests {
         _ = try spool.poll(now: .zero)
         #expect(try due(&spool, at: 2) == [])
         #expect(!spool.isWaiting)
-        #expect(try place.names("jobs") == [".hidden.yaml", ".yaml", "a.txt", "accepted", "folder.yaml", "rejected", "yaml"])
+        #expect(
+            try place.names("jobs") == [
+                ".hidden.yaml", ".yaml", "a.txt", "accepted", "folder.yaml", "rejected", "yaml",
+            ])
     }
 
     @Test(.enabled(if: geteuid() == 0, "needs root to become another user"))

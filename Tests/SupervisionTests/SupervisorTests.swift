@@ -190,7 +190,9 @@ struct SupervisorTests {
 
     @Test func artifactsOfAJobAreAnInput() async throws {
         try harness.drop("a.yaml", SupervisorHarness.spec("first"))
-        let text = SupervisorHarness.spec("second").split(separator: "\n").map { $0 == "model: base" ? "model: {job: first}" : $0 }
+        let text = SupervisorHarness.spec("second").split(separator: "\n").map {
+            $0 == "model: base" ? "model: {job: first}" : $0
+        }
         try harness.drop("b.yaml", text.joined(separator: "\n"))
         let worker = try await harness.worker(0)
         await worker.begin()
@@ -208,7 +210,9 @@ struct SupervisorTests {
 
     @Test func missingArtifactsFailTheDependant() async throws {
         try harness.drop("a.yaml", SupervisorHarness.spec("first"))
-        let text = SupervisorHarness.spec("second").split(separator: "\n").map { $0 == "model: base" ? "model: {job: first}" : $0 }
+        let text = SupervisorHarness.spec("second").split(separator: "\n").map {
+            $0 == "model: base" ? "model: {job: first}" : $0
+        }
         try harness.drop("b.yaml", text.joined(separator: "\n"))
         let worker = try await harness.worker(0)
         await worker.begin()
@@ -221,7 +225,9 @@ struct SupervisorTests {
         let digest = String(repeating: "0", count: 64)
         try harness.drop(
             "a.yaml",
-            "name: a\nmethod: sft\nmodel: base\ndataset: {train: {path: rows.jsonl, sha256: '\(digest)'}}\ntrain: {steps: 1}\n")
+            "name: a\nmethod: sft\nmodel: base\ntrain: {steps: 1}\n"
+                + "dataset: {train: {path: rows.jsonl, sha256: '\(digest)'}}\n"
+        )
         try await harness.turn(untilJob: 1, is: .failed)
         guard case .ended(.dataError, let detail)? = try await harness.store.job(1)?.summary.reason else {
             Issue.record("\(String(describing: try await harness.store.job(1)?.summary.reason))")

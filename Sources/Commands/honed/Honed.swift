@@ -10,8 +10,8 @@ struct Honed: AsyncParsableCommand {
         commandName: "honed",
         abstract: "Watches a directory for training jobs, queues them, and runs them on this machine.",
         discussion: """
-            Exit status: 0 stopped as asked, or all jobs succeeded with --until-idle; 1 with --until-idle, some job did \
-            not succeed; 69 another daemon works on this root; 78 the configuration, the database or the installation \
+            Exit status: 0 stopped as asked, or all jobs succeeded with --until-idle; 1 with --until-idle, some job \
+            did not succeed; 69 another daemon works on this root; 78 the configuration, the database or the installation \
             is not usable.
             """,
         subcommands: [Run.self, CheckConfig.self, Reload.self], defaultSubcommand: Run.self)
@@ -19,7 +19,9 @@ struct Honed: AsyncParsableCommand {
 
 /// Which directory a command works on.
 struct RootOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Keep everything under DIR (default: $HONE_ROOT, else the system's directories).", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Keep everything under DIR (default: $HONE_ROOT, else the system's directories).", valueName: "dir"))
     var root: String?
 
     /// The root, absolute, since workers run in directories of their own.

@@ -22,7 +22,8 @@ struct Run: AsyncParsableCommand {
     var log: LogDestination?
 
     @Option(
-        help: "The least important lines that are logged: debug, info, notice, warning or error.", transform: level(named:))
+        help: "The least important lines that are logged: debug, info, notice, warning or error.",
+        transform: level(named:))
     var logLevel = Logger.Level.info
 
     @Option(help: ArgumentHelp("The worker program (default: beside honed, or in ../libexec/hone).", valueName: "path"))

@@ -10,7 +10,8 @@ package enum LogDestination: String, Sendable, CaseIterable {
     /// To standard error, for a person.
     case terminal
 
-    /// The destination for this process: the journal if standard error is connected to it, a person if it is a terminal.
+    /// The destination for this process: the journal if standard error is connected to it, a person if it is a
+    /// terminal.
     package static func detect(environment: [String: String], descriptor: Int32 = 2) -> LogDestination {
         if isJournal(descriptor, named: environment["JOURNAL_STREAM"]) { return .journal }
         return isatty(descriptor) == 1 ? .terminal : .plain

@@ -57,7 +57,7 @@ extension Logger {
         file: String = #fileID, function: String = #function, line: UInt = #line
     ) {
         var metadata: Logger.Metadata = [LogField.event.rawValue: .string(event.rawValue)]
-        for (field, value) in fields { metadata[field.rawValue] = .string(value) }
+        for (field, value) in fields where !value.isEmpty { metadata[field.rawValue] = .string(value) }
         log(
             level: level, "\(message)", metadata: metadata, source: nil, file: file, function: function, line: line)
     }

@@ -3,7 +3,8 @@ import Glibc
 
 /// What the daemon tells the service manager that started it.
 ///
-/// Every call does nothing when there is none (`NOTIFY_SOCKET` unset), so the foreground and the service run the same code.
+/// Every call does nothing when there is none (`NOTIFY_SOCKET` unset), so the foreground and the service run the same
+/// code.
 package enum ServiceManager {
     /// Says that the daemon is up, or that a reload is done.
     package static func ready(status: String? = nil) {

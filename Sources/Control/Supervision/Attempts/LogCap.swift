@@ -12,7 +12,8 @@ enum LogCap {
         let file = try OpenFile(path, O_RDWR)
         let size = Int(try file.status().st_size)
         let tail = try [UInt8](unsafeUninitializedCapacity: kept) { buffer, count in
-            guard lseek(file.descriptor, off_t(max(0, size - kept)), SEEK_SET) >= 0 else { throw FileError.last("seek", path) }
+            let start = off_t(max(0, size - kept))
+            guard lseek(file.descriptor, start, SEEK_SET) >= 0 else { throw FileError.last("seek", path) }
             count = try file.read(into: UnsafeMutableRawBufferPointer(buffer))
         }
         try replaceForReaders(tail, at: "\(path).tail")

@@ -5,8 +5,8 @@ import Yams
 extension Configuration {
     /// The configuration of a root, and where each value that is no default was set.
     ///
-    /// `hone.yaml`, then the files of `conf.d` in order of name; later wins, key by key. Everything that is wrong in any
-    /// file is reported at once.
+    /// `hone.yaml`, then the files of `conf.d` in order of name; later wins, key by key. Everything that is wrong in
+    /// any file is reported at once.
     package static func load(_ root: Root) throws(ConfigurationErrors) -> (Configuration, origins: [String: String]) {
         var reading = ConfigurationReading()
         for file in files(root) { reading.read(file) }

@@ -21,38 +21,50 @@ struct ConfigurationKey: Sendable {
         number("reserve_cores", 0...4096, \.reserveCores),
         queue("max_running", 0...100_000, \.maxRunning),
         queue("max_cpus", 0...4096, \.maxCPUs),
-        ConfigurationKey(path: "queues.*.priority", expected: "a whole number from -1000 to 1000") { value, name, result in
+        ConfigurationKey(path: "queues.*.priority", expected: "a whole number from -1000 to 1000") {
+            value, name, result in
             guard let number = value.integer(in: -1000...1000) else { return false }
             result.queues[name, default: .init()].priority = number
             return true
         } show: { configuration in
-            configuration.queues.sorted { $0.key < $1.key }.map { ("queues.\($0.key).priority", "\($0.value.priority)") }
+            configuration.queues.sorted { $0.key < $1.key }.map {
+                ("queues.\($0.key).priority", "\($0.value.priority)")
+            }
         },
         ConfigurationKey(path: "limits.queued_per_user", expected: "a whole number above 0") { value, _, result in
             guard let number = value.integer(in: 1...1_000_000) else { return false }
             result.queuedPerUser = number
             return true
-        } show: { [("limits.queued_per_user", "\($0.queuedPerUser)")] },
+        } show: {
+            [("limits.queued_per_user", "\($0.queuedPerUser)")]
+        },
         ConfigurationKey(path: "limits.time_limit", expected: "a duration such as 36h") { value, _, result in
             guard let time = value.text.flatMap({ Milliseconds($0) }), time.value > 0 else { return false }
             result.timeLimit = time
             return true
-        } show: { [("limits.time_limit", "\($0.timeLimit)")] },
+        } show: {
+            [("limits.time_limit", "\($0.timeLimit)")]
+        },
         ConfigurationKey(path: "limits.log_bytes", expected: "a size such as 256MiB") { value, _, result in
             guard let size = value.text.flatMap({ ByteSize($0) }), size.bytes >= 1 << 20 else { return false }
             result.logBytes = size.bytes
             return true
-        } show: { [("limits.log_bytes", "\($0.logBytes)B")] },
+        } show: {
+            [("limits.log_bytes", "\($0.logBytes)B")]
+        },
     ]
 
     private static func list(
-        _ path: String, _ expected: String, _ place: any WritableKeyPath<Configuration, [String]> & Sendable, isPath: Bool
+        _ path: String, _ expected: String, _ place: any WritableKeyPath<Configuration, [String]> & Sendable,
+        isPath: Bool
     ) -> ConfigurationKey {
         ConfigurationKey(path: path, expected: expected) { value, _, result in
             guard let texts = value.list, !texts.contains("") else { return false }
             result[keyPath: place] = isPath ? texts.map(value.absolutePath) : texts
             return true
-        } show: { [(path, "[" + $0[keyPath: place].joined(separator: ", ") + "]")] }
+        } show: {
+            [(path, "[" + $0[keyPath: place].joined(separator: ", ") + "]")]
+        }
     }
 
     private static func number(
@@ -63,7 +75,9 @@ struct ConfigurationKey: Sendable {
             guard let number = value.integer(in: range) else { return false }
             result[keyPath: place] = number
             return true
-        } show: { configuration in configuration[keyPath: place].map { [(path, "\($0)")] } ?? [] }
+        } show: { configuration in
+            configuration[keyPath: place].map { [(path, "\($0)")] } ?? []
+        }
     }
 
     private static func size(
@@ -73,7 +87,9 @@ struct ConfigurationKey: Sendable {
             guard let size = value.text.flatMap({ ByteSize($0) }), size.bytes > 0 else { return false }
             result[keyPath: place] = size.bytes
             return true
-        } show: { configuration in configuration[keyPath: place].map { [(path, "\($0)B")] } ?? [] }
+        } show: { configuration in
+            configuration[keyPath: place].map { [(path, "\($0)B")] } ?? []
+        }
     }
 
     private static func queue(
@@ -102,7 +118,8 @@ struct ConfigurationValue {
     let directory: String
 
     func integer(in range: ClosedRange<Int>) -> Int? {
-        guard let text, text.wholeMatch(of: /[+-]?(0|[1-9][0-9]{0,8})/) != nil, let number = Int(text) else { return nil }
+        guard let text, text.wholeMatch(of: /[+-]?(0|[1-9][0-9]{0,8})/) != nil, let number = Int(text)
+        else { return nil }
         return range.contains(number) ? number : nil
     }
 

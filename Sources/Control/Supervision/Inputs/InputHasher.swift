@@ -32,13 +32,14 @@ package final class InputHasher: Sendable {
         }
         return try await withCheckedThrowingContinuation { continuation in
             queue.async { [self] in
-                continuation.resume(with: Result {
-                    try Self.check(pin)
-                    let digest = try SHA256.hex(ofFile: pin.path).hex
-                    try Self.check(pin)
-                    known.withLock { $0[key] = digest }
-                    return digest
-                })
+                continuation.resume(
+                    with: Result {
+                        try Self.check(pin)
+                        let digest = try SHA256.hex(ofFile: pin.path).hex
+                        try Self.check(pin)
+                        known.withLock { $0[key] = digest }
+                        return digest
+                    })
             }
         }
     }
@@ -47,11 +48,13 @@ package final class InputHasher: Sendable {
         guard let now = DropDirectory.identity(in: AT_FDCWD, DropName(pin.path)) else {
             throw FileError(path: pin.path, operation: "hash", code: ENOENT)
         }
-        let same = now.device == pin.device && now.inode == pin.inode && now.size == pin.size
+        let same =
+            now.device == pin.device && now.inode == pin.inode && now.size == pin.size
             && now.modifiedNanoseconds == pin.modifiedNanoseconds
         guard same else {
             throw FileError(
-                path: pin.path, operation: "hash", code: 0, detail: "changed since the job was submitted; submit it again")
+                path: pin.path, operation: "hash", code: 0,
+                detail: "changed since the job was submitted; submit it again")
         }
     }
 }

@@ -1,3 +1,4 @@
+import DurableFiles
 import JobModel
 
 /// Where the inputs of a job lie, told from the files that were pinned for it. What was pinned is what the job gets,
@@ -9,7 +10,7 @@ enum InputPaths {
             let files = pins.filter { $0.role == role }
             guard let first = files.first else { continue }
             let isFile = files.count == 1 && first.path.hasSuffix("/\(Self.name(reference))")
-            paths[role] = isFile ? first.path : String(first.path[..<(first.path.lastIndex(of: "/") ?? first.path.endIndex)])
+            paths[role] = isFile ? first.path : parentDirectory(first.path)
         }
         return paths
     }

@@ -36,7 +36,8 @@ package struct LocalLauncher: WorkerLauncher {
     }
 
     package func run(
-        _ launch: WorkerLaunch, orders: AsyncStream<WorkerOrder>, report: @escaping @Sendable (WorkerReport) async -> Void
+        _ launch: WorkerLaunch, orders: AsyncStream<WorkerOrder>,
+        report: @escaping @Sendable (WorkerReport) async -> Void
     ) async -> WorkerExit {
         do {
             return try await runProcess(launch, orders, report)
@@ -46,7 +47,8 @@ package struct LocalLauncher: WorkerLauncher {
     }
 
     private func runProcess(
-        _ launch: WorkerLaunch, _ orders: AsyncStream<WorkerOrder>, _ report: @escaping @Sendable (WorkerReport) async -> Void
+        _ launch: WorkerLaunch, _ orders: AsyncStream<WorkerOrder>,
+        _ report: @escaping @Sendable (WorkerReport) async -> Void
     ) async throws -> WorkerExit {
         try makeDirectory(launch.run.logs)
         try makeDirectory(launch.run.temporary)

@@ -33,7 +33,8 @@ package struct ProcessIdentity: Sendable, Hashable {
 
     /// Processes the kernel has killed for want of memory since boot.
     package static func outOfMemoryKills() -> Int {
-        let line = Machine.text("/proc/vmstat", limit: 1 << 16)?.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }
+        let lines = Machine.text("/proc/vmstat", limit: 1 << 16)?.split(separator: "\n")
+        let line = lines?.first { $0.hasPrefix("oom_kill ") }
         return line.flatMap { Int($0.dropFirst("oom_kill ".count)) } ?? 0
     }
 

@@ -7,7 +7,8 @@ package protocol WorkerLauncher: Sendable {
     /// Never throws: a failure to launch is an exit like others. Cancelling the surrounding task is no way to stop a
     /// worker, since it would lose its last step; order a stop.
     func run(
-        _ launch: WorkerLaunch, orders: AsyncStream<WorkerOrder>, report: @escaping @Sendable (WorkerReport) async -> Void
+        _ launch: WorkerLaunch, orders: AsyncStream<WorkerOrder>,
+        report: @escaping @Sendable (WorkerReport) async -> Void
     ) async -> WorkerExit
 }
 

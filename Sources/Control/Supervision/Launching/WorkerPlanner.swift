@@ -43,7 +43,8 @@ package struct WorkerPlanner: ResourcePlanner {
             group.addTask {
                 try await Subprocess.run(
                     .path(FilePath(executable)), arguments: ["plan"],
-                    environment: .custom(environment.reduce(into: [:]) { $0[.init(stringLiteral: $1.name)] = $1.value }),
+                    environment: .custom(
+                        environment.reduce(into: [:]) { $0[.init(stringLiteral: $1.name)] = $1.value }),
                     platformOptions: platformOptions, input: .array(spec), output: .bytes(limit: 64 << 10),
                     error: .string(limit: 256 << 10))
             }

@@ -9,6 +9,11 @@ package protocol TimeSource: Sendable {
     var wall: Timestamp { get }
 }
 
+extension Duration {
+    /// Whole milliseconds.
+    var inMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+}
+
 /// The time of this machine.
 package struct SystemTime: TimeSource {
     /// The clocks of the kernel.

@@ -29,13 +29,16 @@ package struct AdmissionRules: Sendable {
         var wrong: [Rejection] = []
         func refuse(_ key: String, _ message: String) { wrong.append(Rejection(name, key: key, message)) }
 
-        if !maySubmit(owner) { refuse("", "user \(owner) may not submit; allow_users in hone.yaml names those who may") }
+        if !maySubmit(owner) {
+            refuse("", "user \(owner) may not submit; allow_users in hone.yaml names those who may")
+        }
         if !configuration.hasQueue(spec.queue) {
             let known = (["default"] + configuration.queues.keys.sorted().filter { $0 != "default" })
             refuse("queue", "no queue named \(spec.queue); there are \(known.joined(separator: ", "))")
         }
         if spec.resources.cpus > machine.cores.count {
-            refuse("resources.cpus", "\(spec.resources.cpus) cores asked for, this machine lends \(machine.cores.count)")
+            refuse(
+                "resources.cpus", "\(spec.resources.cpus) cores asked for, this machine lends \(machine.cores.count)")
         }
         if case .bytes(let bytes) = spec.resources.memory, bytes > machine.memory {
             refuse("resources.memory", Self.tooMuch(bytes, of: machine.memory))
@@ -72,7 +75,8 @@ package struct AdmissionRules: Sendable {
             do throws(InputRoots.Refusal) {
                 let located = try roots.locate(path, for: role)
                 if digest != nil, located.pins.count != 1 || located.pins.first?.path != located.path {
-                    throw InputRoots.Refusal(key: role.rawValue, message: "sha256 is for a file, and \(path) is a directory")
+                    throw InputRoots.Refusal(
+                        key: role.rawValue, message: "sha256 is for a file, and \(path) is a directory")
                 }
                 inputs.paths[role] = located.path
                 inputs.pins += located.pins

@@ -98,7 +98,9 @@ package final class DropDirectory: Sendable {
         var bytes = [UInt8](repeating: 0, count: Self.sizeLimit + 1)
         var count = 0
         while count < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress.map { $0 + count }, $0.count - count) }
+            let got = bytes.withUnsafeMutableBytes {
+                Glibc.read(file, $0.baseAddress.map { $0 + count }, $0.count - count)
+            }
             if got < 0 && errno == EINTR { continue }
             guard got >= 0 else { throw Unsettled(reason: "read: \(String(cString: strerror(errno)))") }
             if got == 0 { break }

@@ -24,7 +24,9 @@ package struct DropName: Sendable, Hashable, Comparable {
 
     /// Whether the ending says that this is a job.
     package var isJob: Bool {
-        [".yaml", ".yml", ".json"].contains { bytes.count > $0.utf8.count && bytes.suffix($0.utf8.count).elementsEqual($0.utf8) }
+        [".yaml", ".yml", ".json"].contains {
+            bytes.count > $0.utf8.count && bytes.suffix($0.utf8.count).elementsEqual($0.utf8)
+        }
     }
 
     /// Calls `body` with the name as C wants it.

@@ -21,7 +21,7 @@ final class Inotify: Sendable {
     nonisolated(unsafe) private let source: any DispatchSourceRead
     private let hints: Mutex<Set<DropHint>>
 
-    /// Watches the directory behind `directory`, which is open. `wake` is called, from any thread, when hints have come.
+    /// Watches the directory behind `directory`, which is open. `wake` is called, from any thread, when hints came.
     ///
     /// Throws where inotify is missing or used up; scanning alone is then the way.
     init(watching directory: DropDirectory, wake: @escaping @Sendable () -> Void) throws {
@@ -78,8 +78,11 @@ final class Inotify: Sendable {
         var found: [DropHint] = []
         var rest = bytes
         while rest.count >= 16 {
-            let (mask, length) = rest.withUnsafeBytes {
-                ($0.loadUnaligned(fromByteOffset: 4, as: UInt32.self), Int($0.loadUnaligned(fromByteOffset: 12, as: UInt32.self)))
+            let (mask, length) = rest.withUnsafeBytes { record in
+                (
+                    record.loadUnaligned(fromByteOffset: 4, as: UInt32.self),
+                    Int(record.loadUnaligned(fromByteOffset: 12, as: UInt32.self))
+                )
             }
             guard rest.count >= 16 + length else {
                 found.append(.rescan)

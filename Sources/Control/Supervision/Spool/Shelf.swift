@@ -24,13 +24,14 @@ package final class Shelf: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Moves the file that `identity` describes from `directory` to this shelf as `name`, or with `alternative` in front
-    /// when that name is taken. Forces both directories to the disk.
+    /// Moves the file that `identity` describes from `directory` to this shelf as `name`, or with `alternative` in
+    /// front when that name is taken. Forces both directories to the disk.
     ///
     /// Returns the name it got; nil when that file is not there any more. Something else that took its name in the
     /// meantime is left alone, or put back if it was quicker than the check.
     func take(
-        _ source: DropName, _ identity: FileIdentity, from directory: DropDirectory, as name: String, alternative: String
+        _ source: DropName, _ identity: FileIdentity, from directory: DropDirectory, as name: String,
+        alternative: String
     ) throws -> String? {
         guard let present = directory.identity(of: source), present.isSameFile(as: identity) else { return nil }
         var target = name

@@ -138,7 +138,9 @@ package struct SpoolWatcher {
     private mutating func dueArrivals(_ now: Duration) -> [Arrival] {
         for name in Array(entries.keys) { observe(name, now, cameByRename: false) }
         return entries.filter { due($0.value) <= now }
-            .sorted { ($0.value.identity.modifiedNanoseconds, $0.key) < ($1.value.identity.modifiedNanoseconds, $1.key) }
+            .sorted {
+                ($0.value.identity.modifiedNanoseconds, $0.key) < ($1.value.identity.modifiedNanoseconds, $1.key)
+            }
             .map { Arrival(name: $0.key, age: now - $0.value.quietSince, isComplete: $0.value.cameByRename) }
     }
 

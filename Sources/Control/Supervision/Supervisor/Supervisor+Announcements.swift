@@ -31,11 +31,12 @@ extension Supervisor {
             log(attempt).event(.workerOutOfMemory, level: .error, "job \(attempt.job): \(verdict.detail)")
         }
         let (event, level) = Self.event(for: verdict, state)
+        let ran = now - attempt.started
         log(attempt).event(
             event, level: level, Self.sentence(attempt.job, verdict, state),
             [
                 .stateTo: state.rawValue, .failureClass: verdict.ending.outcome.rawValue, .reason: verdict.detail,
-                .step: "\(attempt.lastStep)", .durationMilliseconds: "\((now - attempt.started) / .milliseconds(1))",
+                .step: "\(attempt.lastStep)", .durationMilliseconds: "\(ran.inMilliseconds)",
             ])
     }
 

@@ -48,7 +48,8 @@ extension Supervisor {
         case .checkpoint(let checkpoint): await saved(checkpoint, job: job, fence: fence)
         case .checkpointFailed(let code):
             active[job].map(log)?.event(
-                .checkpointFailed, level: .warning, "job \(job) could not save a checkpoint and trains on", [.errno: "\(code)"])
+                .checkpointFailed, level: .warning, "job \(job) could not save a checkpoint and trains on",
+                [.errno: "\(code)"])
         case .result(let result): active[job]?.lastWords = result
         case .hello, .phase, .unknown: break
         }
@@ -61,7 +62,8 @@ extension Supervisor {
         Boundary.launchAfterRunningRecorded.reach()
         board.update(job) { $0.state = $0.state == .stopping ? .stopping : .running }
         active[job].map(log)?.event(
-            .attemptStarted, "job \(job) runs on processors \(ready.cpus) from step \(ready.resumeStep), kernels \(ready.blas)",
+            .attemptStarted,
+            "job \(job) runs on processors \(ready.cpus) from step \(ready.resumeStep), kernels \(ready.blas)",
             [.step: "\(ready.resumeStep)"])
     }
 
@@ -137,7 +139,8 @@ extension Supervisor {
         let path = attempt.run.log(attempt: attempt.fence)
         do {
             if try LogCap.enforce(path, limit: configuration.logBytes) {
-                log(attempt).warning("job \(job): its log was longer than \(ByteSize(configuration.logBytes)) and begins anew")
+                let limit = ByteSize(configuration.logBytes)
+                log(attempt).warning("job \(job): its log was longer than \(limit) and begins anew")
             }
         } catch {
             log(attempt).warning("job \(job): its log was not cut: \(error)")
@@ -182,8 +185,9 @@ extension Supervisor {
         let verdict = AttemptVerdict(exit, result: result, lastWords: attempt.lastWords, stop: attempt.ladder)
         do {
             let state = try await store.attemptEnded(
-                job, fence: attempt.fence, verdict.ending, detail: verdict.detail, step: result?.steps ?? attempt.lastStep,
-                exit: exit.numbers, usage: result?.usage ?? attempt.lastWords?.usage, policy: nil, now: time.wall)
+                job, fence: attempt.fence, verdict.ending, detail: verdict.detail,
+                step: result?.steps ?? attempt.lastStep, exit: exit.numbers,
+                usage: result?.usage ?? attempt.lastWords?.usage, policy: nil, now: time.wall)
             Boundary.recordAfterCommit.reach()
             active[job] = nil
             isQueueChanged = true

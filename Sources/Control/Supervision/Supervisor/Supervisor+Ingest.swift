@@ -90,7 +90,8 @@ extension Supervisor {
         let live = try await store.jobs(JobPage(.live, limit: 100_000))
         let own = live.count { $0.uid == Int64(file.identity.owner) && !$0.state.isFinished }
         guard own >= limit else { return }
-        throw Rejection(file.name, "user \(file.identity.owner) has \(own) jobs waiting or running, expected fewer than \(limit)")
+        throw Rejection(
+            file.name, "user \(file.identity.owner) has \(own) jobs waiting or running, expected fewer than \(limit)")
     }
 
     private func specification(in file: DroppedFile) throws -> JobSpec {

@@ -60,7 +60,8 @@ extension Supervisor {
             case .name(let name): details?.dependencies.first { $0.name == name }?.job
             }
         guard let bound, let source = try await store.job(bound) else {
-            throw Rejection(DropName(details?.summary.name ?? ""), "the job that an input comes from is not known: \(target)")
+            let name = DropName(details?.summary.name ?? "")
+            throw Rejection(name, "the job that an input comes from is not known: \(target)")
         }
         return source.summary.runDirectory
     }
@@ -125,7 +126,8 @@ extension Supervisor {
     private static func check(_ digest: String, of pin: InputPin, _ spec: JobSpec) throws {
         for case (pin.role, .path(_, let expected?)) in spec.inputs where expected != digest {
             throw FileError(
-                path: pin.path, operation: "check", code: 0, detail: "SHA-256 is \(digest), the job asks for \(expected)")
+                path: pin.path, operation: "check", code: 0,
+                detail: "SHA-256 is \(digest), the job asks for \(expected)")
         }
     }
 

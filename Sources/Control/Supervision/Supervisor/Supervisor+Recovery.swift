@@ -30,7 +30,8 @@ extension Supervisor {
         }
         guard !open.isEmpty else { return }
         logger.event(
-            .recoverySummary, "\(open.count) attempts were open: \(lost) ended with the last daemon, \(orphans.count) still live",
+            .recoverySummary,
+            "\(open.count) attempts were open: \(lost) ended with the last daemon, \(orphans.count) still live",
             [.count: "\(open.count)"])
     }
 

@@ -56,7 +56,9 @@ extension Supervisor {
     /// Takes a job in the database; only then anything is started.
     private func claim(_ job: WaitingJob, cores: [Int]) async throws {
         Boundary.claimBeforeCommit.reach()
-        guard let claim = try await store.claim(job.id, cores: cores, memory: job.memory, now: time.wall) else { return }
+        guard let claim = try await store.claim(job.id, cores: cores, memory: job.memory, now: time.wall) else {
+            return
+        }
         Boundary.claimAfterCommit.reach()
         let run = root.run(claim.id, claim.name)
         do {

@@ -146,7 +146,8 @@ package actor Supervisor {
         do {
             configuration = try Configuration.load(root).0
             machine = configuration.machine()
-            logger.event(.configReloaded, "configuration read again: \(machine.cores.count) cores, \(ByteSize(machine.memory))")
+            logger.event(
+                .configReloaded, "configuration read again: \(machine.cores.count) cores, \(ByteSize(machine.memory))")
         } catch {
             errors = "\(error)"
             logger.event(.configRefused, level: .error, "the configuration was not changed: \(error)")
