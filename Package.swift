@@ -108,7 +108,12 @@ let testing: [Target] = [
         "ContextCompressionTests",
         ["ContextCompression", "Transformer", "Compute", "Safetensors", "DurableFiles", "TestSupport"]),
     tests("DatasetsTests", ["Datasets", "Tokenization", "Compute", "DurableFiles"]),
-    tests("TrainingTests", ["Training", "Transformer", "Alignment", "Compute", "Safetensors", "TestSupport"]),
+    tests(
+        "TrainingTests",
+        [
+            "Training", "Transformer", "Alignment", "Datasets", "Compute", "Safetensors", "JobModel", "DurableFiles",
+            "TestSupport",
+        ]),
     tests(
         "GoldenTests",
         [
