@@ -50,13 +50,18 @@ package struct CompressionBatch: Sendable {
             })
     }
 
+    /// Rows of the compressor and of the decoder together.
+    package var tokenCount: Int {
+        groups.encoder.tokenCount + groups.merged.tokenCount + decoding.sequences.tokenCount
+    }
+
     /// Throws unless every id and every position is one that the model has.
     package func check(_ model: LanguageModel) throws {
         if let longest = groups.encoder.segments.map(\.tokens.count).max(), longest > model.contextLength {
             throw CompressionError.contextTooLong(length: longest, limit: model.contextLength)
         }
         try model.check(ids, groups.encoder)
-        try model.check(decoding.textRows.flatMap(\.ids) + decoding.targets.ids, decoding.sequences)
+        try decoding.check(model)
     }
 }
 
@@ -83,12 +88,12 @@ package struct Autoencoder {
 
     /// Lays out the memory of a pass, and of its adjoint unless nothing is recorded.
     package func activations(
-        for batch: CompressionBatch, recording: DecoderStack.Recording, _ request: HeadRequest = [],
+        for batch: CompressionBatch, recording: DecoderStack.Recording, request: HeadRequest = [],
         _ context: Context
     ) -> Activations {
         Activations(
             compressor: compressor.activations(for: batch.groups, recording: recording, context),
-            decoder: decoder.activations(for: batch.decoding, recording: recording, request, context))
+            decoder: decoder.activations(for: batch.decoding, recording: recording, request: request, context))
     }
 
     /// Soft tokens, then the decoder's hidden states.

@@ -1,11 +1,11 @@
 /// The shape of a compressor.
 package struct CompressorSettings: Sendable, Hashable {
     /// What becomes of the norm after the alignment layers.
-    package enum AlignmentNorm: Sendable, Hashable {
+    package enum AlignmentNorm: String, Sendable, Hashable {
         /// The base's final norm, frozen.
         case frozen
         /// A copy of it that is trained.
-        case trained
+        case trained = "train"
         /// None.
         case off
     }

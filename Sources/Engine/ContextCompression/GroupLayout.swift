@@ -19,7 +19,7 @@ package struct GroupLayout: Sendable {
     }
 
     /// What becomes of a last group with fewer tokens.
-    package enum Remainder: Sendable, Hashable {
+    package enum Remainder: String, Sendable, Hashable, CaseIterable {
         /// The mean of its members.
         case mean
         /// It is left out.

@@ -26,7 +26,7 @@ package struct SoftPromptDecoder {
 
     /// Lays out the memory of a pass over `layout`, and of its adjoint unless nothing is recorded.
     package func activations(
-        for layout: SoftPromptLayout, recording: DecoderStack.Recording, _ request: HeadRequest = [],
+        for layout: SoftPromptLayout, recording: DecoderStack.Recording, request: HeadRequest = [],
         _ context: Context
     ) -> Activations {
         let count = layout.targets.count

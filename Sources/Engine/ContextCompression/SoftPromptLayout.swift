@@ -39,16 +39,19 @@ package struct SoftPromptLayout: Sendable {
     /// Every target token and the row that predicts it; the first by the last row of the prompt, or without a prompt by
     /// the last soft token.
     package let targets: HeadTargets
+    /// What was packed.
+    let samples: [SoftPrompt]
     let softRows: [SoftRows]
     let textRows: [TextRows]
 
-    /// Packs samples in order. A sample needs at least one soft token.
+    /// Packs samples in order. A sample needs something in front of its target.
     package init(_ samples: [SoftPrompt]) {
         var (softRows, textRows): ([SoftRows], [TextRows]) = ([], [])
         var (rows, ids): ([Int32], [Int32]) = ([], [])
         var start = 0
         for sample in samples {
-            precondition(!sample.softTokens.isEmpty, "a decoder's sample begins with soft tokens")
+            precondition(
+                !sample.softTokens.isEmpty || !sample.prompt.isEmpty, "something has to predict the first target")
             let soft = start..<start + sample.softTokens.count
             let text = sample.prompt + sample.target.dropLast()
             softRows.append(SoftRows(rows: soft, softTokens: sample.softTokens))
@@ -58,9 +61,20 @@ package struct SoftPromptLayout: Sendable {
             ids += sample.target
             start = soft.upperBound + text.count
         }
+        self.samples = samples
         self.softRows = softRows
         self.textRows = textRows
         sequences = SequenceLayout(lengths: zip(softRows, textRows).map { $0.rows.count + $1.rows.count })
         targets = HeadTargets(rows: rows, ids: ids)
+    }
+
+    /// Throws unless every id and every position is one that the model has.
+    package func check(_ model: LanguageModel) throws(ModelError) {
+        try model.check(textRows.flatMap(\.ids) + targets.ids, sequences)
+    }
+
+    /// The same prompts and targets behind no soft tokens: what the decoder makes of the prompt alone.
+    package var withoutSoftTokens: SoftPromptLayout {
+        SoftPromptLayout(samples.map { SoftPrompt(softTokens: 0..<0, prompt: $0.prompt, target: $0.target) })
     }
 }
