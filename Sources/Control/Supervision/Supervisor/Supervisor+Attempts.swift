@@ -81,6 +81,7 @@ extension Supervisor {
     }
 
     private func saved(_ checkpoint: CheckpointEvent, job: Int64, fence: Int64) async {
+        active[job]?.lastStep = max(active[job]?.lastStep ?? 0, checkpoint.step)
         guard let attempt = active[job] else { return }
         await record("checkpoint", job) {
             try await store.checkpointSaved(job, fence: fence, checkpoint, now: time.wall)
@@ -189,12 +190,21 @@ extension Supervisor {
                 step: result?.steps ?? attempt.lastStep, exit: exit.numbers,
                 usage: result?.usage ?? attempt.lastWords?.usage, policy: nil, now: time.wall)
             Boundary.recordAfterCommit.reach()
-            active[job] = nil
-            isQueueChanged = true
+            forget(attempt)
             announceEnd(of: attempt, verdict, state)
+            recovered("recording ends")
+        } catch StoreError.staleWrite {
+            // Somebody else ended it; what it did is in its files, and the newer attempt decides.
+            forget(attempt)
+            log(attempt).event(
+                .staleWriteRefused, level: .warning, "job \(job): its end came too late and was not taken")
         } catch {
-            degraded = "recording the end of job \(job): \(error)"
-            logger.event(.degraded, level: .error, degraded ?? "")
+            fail("recording ends", error)
         }
+    }
+
+    private func forget(_ attempt: ActiveAttempt) {
+        active[attempt.job] = nil
+        isQueueChanged = true
     }
 }

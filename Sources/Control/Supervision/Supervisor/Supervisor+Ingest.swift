@@ -130,6 +130,20 @@ extension Supervisor {
         try await store.markMoved(submission.id)
         Boundary.ingestAfterMark.reach()
         announce(submission, file)
+        if submission.outcome == .accepted, let job = submission.job { try await showWaiting(job) }
+    }
+
+    /// The first `status.json` of a job, for those who may not read the queue.
+    private func showWaiting(_ job: Int64) async throws {
+        guard active[job] == nil, let summary = try await store.job(job)?.summary,
+            let method = Method(rawValue: summary.method)
+        else { return }
+        var record = StatusRecord(
+            job: job, name: summary.name, method: method, state: summary.state, attempt: summary.attempt,
+            updated: time.wall)
+        record.reason = summary.reason?.description
+        board.begin(record, in: root.run(job, summary.name))
+        board.end(job, now: time.monotonic, wall: time.wall, logger: logger)
     }
 
     private func prepareRunDirectory(_ job: Int64, _ name: String, for file: DroppedFile) throws {

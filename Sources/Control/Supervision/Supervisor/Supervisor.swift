@@ -105,8 +105,10 @@ package actor Supervisor {
     package func run() async throws -> Outcome {
         sequenceAtStart = try await store.lastSequence()
         try await recover()
+        await guarded("taking in drops") { try await ingestDrops() }
         announceReady()
         while true {
+            if Task.isCancelled { await beginShutdown() }
             await turn()
             if isStopping && active.isEmpty && orphans.isEmpty { return .stopped }
             if untilIdle, !isStopping, let outcome = try await idleOutcome() { return outcome }
@@ -153,6 +155,7 @@ package actor Supervisor {
             logger.event(.configRefused, level: .error, "the configuration was not changed: \(error)")
         }
         mustScan = true
+        isQueueChanged = true
         wake.signal()
         do {
             try ReloadReceipt.write(root, at: time.monotonic, errors: errors)
@@ -202,14 +205,23 @@ package actor Supervisor {
     private func guarded(_ step: String, _ body: () async throws -> Void) async {
         do {
             try await body()
-            if degraded?.hasPrefix(step) == true {
-                degraded = nil
-                logger.notice("\(step) works again")
-            }
+            recovered(step)
         } catch {
-            let reason = "\(step): \(error)"
-            if degraded != reason { logger.event(.degraded, level: .error, reason) }
-            degraded = reason
+            fail(step, error)
         }
+    }
+
+    /// A step does not work: the daemon is degraded until it does.
+    func fail(_ step: String, _ error: any Error) {
+        let reason = "\(step): \(error)"
+        if degraded != reason { logger.event(.degraded, level: .error, reason) }
+        degraded = reason
+    }
+
+    /// A step works, again if it did not before.
+    func recovered(_ step: String) {
+        guard degraded?.hasPrefix("\(step): ") == true else { return }
+        degraded = nil
+        logger.notice("\(step) works again")
     }
 }

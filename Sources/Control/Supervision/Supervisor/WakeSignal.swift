@@ -19,7 +19,8 @@ package final class WakeSignal: Sendable {
             guard (try? await Task.sleep(for: max(duration, .zero))) != nil else { return }
             signal()
         }
-        for await _ in stream { break }
+        // In a task of its own: the caller may be cancelled and still has workers to wait for.
+        await Task { for await _ in stream { break } }.value
         timer.cancel()
     }
 }
