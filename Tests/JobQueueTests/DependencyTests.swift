@@ -12,8 +12,11 @@ import Testing
         #expect(try await store.job(second)?.summary.reason == .dependencyName(name: "first"))
         let first = try await store.add("first")
         #expect(try await store.job(second)?.dependencies.map(\.job) == [first])
-        try await store.end(first, try await store.start(first), .success)
+        let fence = try await store.start(first)
+        #expect(try await store.job(second)?.summary.reason == .dependency(job: first, state: .running))
+        try await store.end(first, fence, .success)
         #expect(try await store.state(second) == .queued)
+        #expect(try await store.job(second)?.summary.reason == nil)
     }
 
     @Test func namesMeanTheNewestJobOfTheSameUser() async throws {

@@ -32,7 +32,8 @@ struct LifecycleWriter {
         case .refused(let why): throw StoreError.refused("job \(job): \(why)")
         case .becomes(let next, let path):
             try write(next, path: path, of: job, from: before, reason: reason)
-            if next.state.isFinished, !before.state.isFinished { try settleDependants(of: job) }
+            // Also when it has not ended: what its dependants say they wait for names its state.
+            if !path.isEmpty { try settleDependants(of: job) }
             return next
         }
     }

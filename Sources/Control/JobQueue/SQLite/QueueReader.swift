@@ -16,6 +16,8 @@ package struct QueueReader: Sendable {
         } catch {
             do {
                 return try openOnce(path)
+            } catch let error as StoreError {
+                throw error
             } catch let error as DatabaseError {
                 throw StoreError(error)
             } catch {
@@ -25,7 +27,7 @@ package struct QueueReader: Sendable {
     }
 
     private static func openOnce(_ path: String) throws -> QueueReader {
-        guard FileSystem.size(path) != nil else { throw StoreError.unavailable("\(path): there is no queue") }
+        guard FileSystem.size(path) != nil else { throw StoreError.unavailable("there is no file \(path)") }
         let isLive = FileSystem.size(path + "-wal") != nil
         let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
         let queue = try DatabaseQueue(
