@@ -20,10 +20,12 @@ struct Field<Root: Sendable>: Sendable {
 }
 
 extension Field {
-    /// A value with a default. `then` runs after it was read and before the fields below it.
+    /// A value with a default. `then` runs after it was read and before the fields below it. A default that other keys
+    /// decide is not described as one.
     static func value<Value>(
         _ key: String, _ place: any WritableKeyPath<Root, Value> & Sendable, _ grammar: ValueGrammar<Value>,
-        _ meaning: String, isRequired: Bool = false, then: (@Sendable (inout Root) -> Void)? = nil
+        _ meaning: String, isRequired: Bool = false, hasFixedDefault: Bool = true,
+        then: (@Sendable (inout Root) -> Void)? = nil
     ) -> Field {
         Field(key: key, isRequired: isRequired) { node, path, root, reader in
             guard let value = grammar.parse(node, path, &reader) else { return }
@@ -32,7 +34,7 @@ extension Field {
         } write: { root in
             grammar.write(root[keyPath: place])
         } describe: { path, defaults in
-            let text = isRequired ? nil : grammar.write(defaults[keyPath: place]).inline
+            let text = isRequired || !hasFixedDefault ? nil : grammar.write(defaults[keyPath: place]).inline
             return [KeyDescription(path: path, type: grammar.type, defaultValue: text, meaning: meaning)]
         }
     }

@@ -29,7 +29,7 @@ enum SpecificationTable {
             .value(
                 "reference", \.reference, .reference,
                 "where reference log-probabilities come from; left out: adapter_off with an adapter, live where the "
-                    + "objective needs the whole distribution, else cached"),
+                    + "objective needs the whole distribution, else cached", hasFixedDefault: false),
             .optional("compressor", \.compressor, .input, "artifacts of a gmsa-autoencoder job"),
             .section("dataset", \.dataset, dataset),
             .optionalSection("adapter", \.adapter, adapter, start: { AdapterSettings() }),
