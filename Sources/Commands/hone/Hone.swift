@@ -11,7 +11,7 @@ struct Hone: AsyncParsableCommand {
             daemon.
 
             Exit status: 0 ok; 1 a job failed; 2 usage; 3 no such job; 4 the daemon is not running; 5 refused; \
-            78 configuration.
+            75 a run was stopped and its last step saved; 78 configuration.
             """,
         subcommands: [],
         groupedSubcommands: [

@@ -26,7 +26,7 @@ struct Log: AsyncParsableCommand {
         let run = try root.place.existingRun(job)
         var shown = attempt ?? run.newestAttempt
         guard shown > 0 else {
-            Terminal.complain("job \(job) has not run yet; `hone why \(job)` says what it waits for")
+            Terminal.complain("job \(job) has no log, as no worker has run for it; hone why \(job) says why")
             throw ExitCode.noSuchJob
         }
         var file = FollowedFile(run.log(attempt: shown))
