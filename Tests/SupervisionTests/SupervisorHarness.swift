@@ -68,6 +68,21 @@ final class SupervisorHarness {
         Issue.record("what was waited for did not happen")
     }
 
+    /// Waits for something that a running loop does by itself.
+    func waiting(for condition: () async throws -> Bool) async throws {
+        for _ in 0..<2000 {
+            if try await condition() { return }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        Issue.record("what was waited for did not happen")
+    }
+
+    /// The first worker that a running loop launched.
+    func launchedWorker() async throws -> FakeLauncher.Worker {
+        try await waiting { !self.launcher.all.isEmpty }
+        return try #require(launcher.all.first)
+    }
+
     func state(_ job: Int64) async throws -> JobState? { try await store.job(job)?.summary.state }
 
     func turn(untilJob job: Int64, is state: JobState) async throws {

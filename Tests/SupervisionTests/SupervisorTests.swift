@@ -149,14 +149,14 @@ struct SupervisorTests {
     }
 
     @Test func aStopSavesAndLeavesTheJobQueued() async throws {
-        try harness.drop("a.yaml", SupervisorHarness.spec("first"))
-        let worker = try await harness.worker(0)
-        await worker.begin()
         let supervisor = harness.supervisor
         let run = Task { try await supervisor.run() }
+        try harness.drop("a.yaml", SupervisorHarness.spec("first"))
+        let worker = try await harness.launchedWorker()
+        await worker.begin()
         await supervisor.beginShutdown()
         await supervisor.beginShutdown()
-        try await harness.turn { worker.received.last == .terminate }
+        try await harness.waiting { worker.received.last == .terminate }
         #expect(worker.received.count == 2)
         worker.exit(.exited(75))
         #expect(try await run.value == .stopped)

@@ -60,6 +60,7 @@ extension Supervisor {
             job, fence: fence, ending, detail: result?.detail ?? "", step: result?.steps ?? Self.newestCheckpoint(run),
             exit: (nil, nil), usage: result?.usage, policy: nil, now: time.wall)
         Boundary.recoveryAfterCommit.reach()
+        isQueueChanged = true
         logger.with([.jobID: "\(job)", .attempt: "\(fence)"]).info(
             "job \(job): attempt \(fence) had ended with \(ending.outcome.rawValue); the job is \(state.rawValue)")
         _ = consume lock
