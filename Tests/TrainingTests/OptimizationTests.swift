@@ -3,6 +3,7 @@ import DurableFiles
 import Foundation
 import JobModel
 import Safetensors
+import TestSupport
 import Testing
 import Training
 import Transformer
@@ -81,11 +82,8 @@ import Transformer
 
 /// AdamW with clipping on given gradients, against PyTorch in double precision.
 @Suite struct AdamWOracleTests {
-    static let folder = ProcessInfo.processInfo.environment["HONE_ORACLES"]
-
-    @Test(.enabled(if: folder != nil, "HONE_ORACLES names no folder of fixtures"))
-    func matchesTheFixture() throws {
-        let folder = try #require(Self.folder) + "/golden/optim"
+    @Test func matchesTheFixture() throws {
+        let folder = OracleDirectory.current.path + "/golden/optim"
         let index = try JSONSerialization.jsonObject(with: Data(readFile(folder + ".json"))) as? [String: Any]
         let hyper = try #require((index?["hyper"] as? [String: Any])?["adamw"] as? [String: Any])
         func number(_ key: String) throws -> Double { try #require((hyper[key] as? NSNumber)?.doubleValue) }
