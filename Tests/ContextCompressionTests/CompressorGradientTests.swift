@@ -15,7 +15,9 @@ struct CompressorGradientTests {
         for entry in store.entries {
             let parameter = store.parameter(entry)
             let gradient = try #require(parameter.gradient)
-            let problem = gradientMismatch(parameter.value, gradient: gradient, every: stride, entry.name, loss)
+            // Two models deep, third derivatives are large: a smaller step than for one.
+            let problem = gradientMismatch(
+                parameter.value, gradient: gradient, every: stride, step: 2e-6, entry.name, loss)
             #expect(problem == nil)
         }
     }
