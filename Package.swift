@@ -69,8 +69,8 @@ let engine: [Target] = [
     room(
         "Training", in: "Engine",
         [
-            "Compute", "Safetensors", "Tokenization", "Transformer", "Alignment", "Datasets", "JobModel",
-            "DurableFiles",
+            "Compute", "Safetensors", "Tokenization", "Transformer", "Alignment", "ContextCompression", "Datasets",
+            "JobModel", "DurableFiles",
         ]),
 ]
 

@@ -137,7 +137,9 @@ extension CompressorWeights {
 
     private func copyAlignment(from weights: [WeightEntry]) {
         for weight in weights where Self.isAligned(weight.role, settings) {
-            guard let source = base.weights[weight.role], let target = store[Self.alignmentName(weight)] else { continue }
+            guard let source = base.weights[weight.role], let target = store[Self.alignmentName(weight)] else {
+                continue
+            }
             target.value.copy(from: source.value)
         }
     }

@@ -9,6 +9,8 @@ package enum Randomness: UInt64, Sendable, CaseIterable {
     case dropout = 2
     /// Sampling of anchors; the index is the optimizer step.
     case anchors = 3
+    /// Compression rates; the index is the optimizer step.
+    case rates = 4
 
     package func stream(seed: Int64, index: Int) -> RandomStream {
         RandomStream(seed: UInt64(bitPattern: seed), stream: number(index))

@@ -36,8 +36,8 @@ package struct TaskAssembly {
         case .sft: try languageModeling(try PolicyModel(spec, inputs, team: team), kind: .completions)
         case .dpo(let objective): try preference(PreferencePlan(objective))
         case .tiDPO(let objective): try preference(PreferencePlan(objective))
-        case .gmsaAutoencoder, .gmsaFinetune:
-            throw TrainingError.specification("method \(spec.method.rawValue): this build does not train it yet")
+        case .gmsaAutoencoder(let objective): try autoencoder(objective)
+        case .gmsaFinetune(let objective): try finetuning(objective)
         }
     }
 
@@ -119,6 +119,20 @@ package struct TaskAssembly {
         return PreferenceTask(
             spec, scorer, isReferenceCached: source.isCached, training: training, evaluation: evaluation,
             references: (try scores(training), try scores(evaluation)), workspace: workspace)
+    }
+
+    private func autoencoder(_ objective: GMSAAutoencoderObjective) throws -> any TrainingTask & MemoryPlanning {
+        observer.began(.tokenize)
+        return try GMSAAutoencoderTask(
+            spec, objective, inputs, workspace: Workspace(team: team), dataset: dataset,
+            interruption: { try stop.check() })
+    }
+
+    private func finetuning(_ objective: GMSAFinetuneObjective) throws -> any TrainingTask & MemoryPlanning {
+        observer.began(.tokenize)
+        return try GMSAFinetuneTask(
+            spec, objective, inputs, workspace: Workspace(team: team), dataset: dataset,
+            interruption: { try stop.check() })
     }
 
     private func dataset(_ role: InputRole) throws -> Dataset? {

@@ -1,0 +1,78 @@
+import Datasets
+import DurableFiles
+
+/// Rows of a context, a question about it and its answer, in tokens without special ones but the end of the answer.
+struct QuestionRows {
+    /// One row.
+    struct Question {
+        let context: [Int32]
+        let prompt: [Int32]
+        /// With the end token, where the tokenizer has one.
+        let answer: [Int32]
+    }
+
+    let dataset: Dataset
+    let codec: TextCodec
+    /// Contexts are cut to their first so many tokens.
+    let maximumLength: Int
+    /// The question; `{prompt}` stands for the row's.
+    let template: String
+
+    /// The largest parts of all rows.
+    private(set) var longest = (context: 0, prompt: 0, answer: 0)
+
+    /// Looks at every row.
+    ///
+    /// - Parameters:
+    ///   - positions: those of the decoder, and how many of them the soft tokens of a context take.
+    init(
+        _ dataset: Dataset, _ codec: TextCodec, maximumLength: Int, template: String,
+        positions: (limit: Int, softTokens: (_ contextLength: Int) -> Int), checkpoint: () throws -> Void
+    ) throws {
+        self.dataset = dataset
+        self.codec = codec
+        self.maximumLength = maximumLength
+        self.template = template
+        for row in 0..<dataset.count {
+            if row % 64 == 0 { try checkpoint() }
+            let question = try question(row)
+            let needed = positions.softTokens(question.context.count) + question.prompt.count + question.answer.count
+            guard needed <= positions.limit else {
+                throw problem(
+                    row, "soft tokens, question and answer take \(needed) positions",
+                    "expected at most \(positions.limit), those of the model; a higher rate or a smaller "
+                        + "dataset.max_length helps")
+            }
+            longest = (
+                max(longest.context, question.context.count), max(longest.prompt, question.prompt.count),
+                max(longest.answer, question.answer.count)
+            )
+        }
+    }
+
+    var count: Int { dataset.count }
+
+    func question(_ row: Int) throws -> Question {
+        let context = codec.encode(try dataset.text(row), false).prefix(maximumLength)
+        guard case .completion(.text(let prompt), .text(let answer)) = try dataset.completion(row) else {
+            throw problem(row, "found messages", "expected prompt and answer as strings")
+        }
+        let ids = codec.encode(answer, false)
+        guard !context.isEmpty, !ids.isEmpty else {
+            throw problem(row, "the \(context.isEmpty ? "context" : "answer") has no tokens", "expected at least one")
+        }
+        return Question(
+            context: Array(context),
+            prompt: codec.encode(template.replacing("{prompt}", with: prompt), false),
+            answer: ids + (codec.endOfSequence.map { [$0] } ?? []))
+    }
+
+    private func problem(_ row: Int, _ found: String, _ expected: String) -> TrainingError {
+        .data("\(dataset.place(ofRow: row)): \(found); \(expected)")
+    }
+
+    /// Digest of everything that decides what the rows are.
+    var identity: String {
+        SHA256.hex(of: "\(dataset.digest) \(codec.digest) questions \(template) contexts of \(maximumLength)")
+    }
+}

@@ -1,0 +1,210 @@
+import Compute
+import DurableFiles
+import JobModel
+import Testing
+import Tokenization
+import Training
+import Transformer
+
+/// Both stages as jobs on a random model of three layers: from files to artifacts.
+@Suite struct GMSATaskTests {
+    /// Stopped after any step and resumed by a new process: the same artifacts and metrics.
+    @Test(arguments: GMSACase.allCases) func resumedIsIdentical(tiny: GMSACase) throws {
+        let run = try GMSARun(tiny)
+        let expected = try run.complete(in: "straight")
+        #expect(!expected.artifacts.isEmpty)
+        for step in [0, 2] as [Int64] {
+            let stop = StopSignal()
+            #expect(throws: StopSignal.Stopped.self) {
+                try run.complete(in: "stopped-\(step)", stop: stop, observer: StopAt(step: step, stop))
+            }
+            let resumed = try run.complete(in: "stopped-\(step)")
+            #expect(resumed.artifacts == expected.artifacts, "stopped after step \(step)")
+            #expect(resumed.metrics == expected.metrics)
+        }
+    }
+
+    @Test(arguments: GMSACase.allCases) func lossFalls(tiny: GMSACase) throws {
+        var run = try GMSARun(tiny)
+        run.spec.train.steps = 40
+        let result = try run.complete(in: "long")
+        let (before, after) = (result.initialMetrics["eval_loss"], result.metrics["eval_loss"])
+        #expect(try #require(after) < 0.98 * #require(before))
+        #expect(result.metrics["eval_no_memory_loss"] != nil)
+    }
+
+    @Test func compressorOfAnotherModelIsRefused() throws {
+        var run = try GMSARun(.finetune)
+        let other = try GMSARun(.finetune, seed: 9)
+        run.inputs[InputRole.model.rawValue] = other.inputs[InputRole.model.rawValue]
+        #expect(throws: TrainingError.self) { try run.complete(in: "other") }
+    }
+
+    @Test func settingsThatAreNotTrainedAreRefused() throws {
+        var objective = GMSAAutoencoderObjective()
+        objective.encoder.attention = .bidirectional
+        try refuses(.gmsaAutoencoder(objective), .autoencoder)
+        objective = GMSAAutoencoderObjective()
+        objective.rates.curriculum = [1, 2]
+        try refuses(.gmsaAutoencoder(objective), .autoencoder)
+        var finetune = GMSAFinetuneObjective()
+        finetune.stage2.train = .lora
+        try refuses(.gmsaFinetune(finetune), .finetune)
+    }
+
+    private func refuses(_ objective: Objective, _ tiny: GMSACase) throws {
+        var run = try GMSARun(tiny)
+        run.spec.objective = objective
+        #expect(throws: TrainingError.self) { try run.complete(in: "refused") }
+    }
+
+    @Test func rowsThatDoNotFitAreNamed() throws {
+        let run = try GMSARun(.finetune)
+        let context = String(repeating: "ab cd ", count: 400)
+        try durableWrite(
+            "{\"text\":\"\(context)\",\"prompt\":\"a\",\"response\":\"b\"}\n",
+            to: run.scratch.path + "/questions.jsonl")
+        #expect {
+            try run.complete(in: "long")
+        } throws: { error in
+            "\(error)".contains("questions.jsonl:1") && "\(error)".contains("positions")
+        }
+    }
+}
+
+/// Ways of running the two stages.
+enum GMSACase: String, CaseIterable, Sendable {
+    case autoencoder, dropoutAndAllRates, segments, finetune, wholeDecoder
+
+    var objective: Objective {
+        var objective = GMSAAutoencoderObjective()
+        objective.encoder.layers = 2
+        objective.encoder.loraRank = 4
+        objective.encoder.loraAlpha = 8
+        objective.encoder.loraDropout = 0
+        objective.rates.train = [2, 3]
+        objective.ae.text = "again"
+        var finetune = GMSAFinetuneObjective()
+        finetune.rates.train = [2, 3]
+        switch self {
+        case .autoencoder: break
+        case .dropoutAndAllRates:
+            objective.encoder.loraDropout = 0.25
+            objective.rates.sampling = .all
+        case .segments:
+            objective.segment.tokens = 5
+            objective.lsa.finalNorm = .train
+            objective.merge.remainder = .pad
+        case .finetune: return .gmsaFinetune(finetune)
+        case .wholeDecoder:
+            finetune.stage2.train = .full
+            return .gmsaFinetune(finetune)
+        }
+        return .gmsaAutoencoder(objective)
+    }
+
+    var isFinetune: Bool { self == .finetune || self == .wholeDecoder }
+}
+
+/// One job with its files.
+struct GMSARun {
+    let scratch: Scratch
+    let team: ThreadTeam
+    var spec: JobSpec
+    var inputs: [String: String]
+
+    init(_ tiny: GMSACase, seed: UInt64 = 3) throws {
+        scratch = try Scratch()
+        team = try ThreadTeam(threads: 2)
+        spec = Self.spec(tiny.objective, method: tiny.isFinetune ? .gmsaFinetune : .gmsaAutoencoder)
+        let (model, texts) = (scratch.path + "/model", scratch.path + "/texts.jsonl")
+        inputs = [
+            InputRole.model.rawValue: model, InputRole.trainingData.rawValue: texts,
+            InputRole.evaluationData.rawValue: texts,
+        ]
+        try Self.makeModel(in: scratch.path, seed: seed, team)
+        try durableWrite(Self.texts, to: texts)
+        if tiny.isFinetune { try makeCompressor() }
+    }
+
+    /// The first stage's artifacts, and questions for the second.
+    private mutating func makeCompressor() throws {
+        var first = self
+        first.spec = Self.spec(GMSACase.autoencoder.objective, method: .gmsaAutoencoder)
+        _ = try first.complete(in: "first")
+        inputs[InputRole.compressor.rawValue] = scratch.path + "/first/artifacts"
+        let questions = scratch.path + "/questions.jsonl"
+        try durableWrite(Self.questions, to: questions)
+        inputs[InputRole.trainingData.rawValue] = questions
+        inputs[InputRole.evaluationData.rawValue] = questions
+    }
+
+    private static func spec(_ objective: Objective, method: Method) -> JobSpec {
+        var spec = JobSpec(name: "tiny", method: method)
+        spec.objective = objective
+        spec.train.steps = 4
+        spec.train.microbatch = 2
+        spec.train.accumulation = 2
+        spec.train.learningRate = 0.003
+        spec.train.seed = 5
+        spec.checkpoint.everySteps = 2
+        spec.checkpoint.every = Milliseconds(seconds: 3600)
+        return spec
+    }
+
+    private static let words = ["red", "blue", "fox", "dog", "runs", "sits", "here", "there", "now", "then"]
+
+    private static func sentence(_ row: Int, _ count: Int) -> String {
+        (0..<count).map { words[(row * 7 + $0 * 3 + $0 * $0) % words.count] }.joined(separator: " ")
+    }
+
+    private static let texts = (0..<6).map { "{\"text\":\"\(sentence($0, 3 + $0))\"}\n" }.joined()
+
+    private static let questions = (0..<6).map { row in
+        "{\"text\":\"\(sentence(row, 4 + row))\",\"prompt\":\"\(words[row])?\",\"response\":\"\(words[9 - row])\"}\n"
+    }.joined()
+
+    private static func makeModel(in path: String, seed: UInt64, _ team: ThreadTeam) throws {
+        var trainer = try BytePairTrainer(BytePairTrainer.Settings(vocabularySize: 280))
+        for row in 0..<6 { trainer.add(sentence(row, 9)) }
+        let trained = trainer.train()
+        var directory = try DurableDirectory(in: path, name: "model", temporaryName: ".model")
+        let configuration = try ModelConfiguration(
+            vocabularySize: trained.vocabularySize, hiddenSize: 16, intermediateSize: 24, layerCount: 3, headCount: 4,
+            keyValueHeadCount: 2, trainedLength: 64, tiesEmbeddings: true, initializerRange: 0.3)
+        try LanguageModel(configuration, from: .random(seed: seed), trained: .all, team: team)
+            .save(into: &directory, team: team)
+        try directory.add("tokenizer.json") { try $0.write(trained.tokenizerJSON) }
+        try directory.add("tokenizer_config.json") { try $0.write(trained.configurationJSON) }
+        try directory.publish()
+    }
+
+    @discardableResult
+    func complete(
+        in name: String, stop: StopSignal = StopSignal(), observer: any TrainingObserver = SilentObserver()
+    ) throws -> ResultRecord {
+        let directory = scratch.path + "/" + name
+        if fileKind(directory) == .missing { try makeDirectory(directory) }
+        let run = JobRun(
+            spec, in: RunDirectory(directory), identity: RunIdentity(job: 1, fence: 1, specSha256: "s"), team: team,
+            build: "test", stop: stop, observer: observer)
+        return try run.run(JobInputs(inputs)) { WorkerUsage(cpuMs: 0, maxRss: 0) }
+    }
+}
+
+/// Asks for a stop with a checkpoint once a given step is done.
+private final class StopAt: TrainingObserver {
+    let step: Int64
+    let stop: StopSignal
+
+    init(step: Int64, _ stop: StopSignal) {
+        self.step = step
+        self.stop = stop
+    }
+
+    func began(_ phase: WorkerPhase) {}
+    func progressed(_ progress: ProgressEvent) { if progress.step >= step { stop.request(.checkpoint) } }
+    func saved(_ checkpoint: CheckpointEvent) {}
+    func failedToSave(errno: Int32) {}
+    func noted(_ text: String) {}
+}
