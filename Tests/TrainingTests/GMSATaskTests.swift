@@ -50,6 +50,9 @@ import Transformer
         var finetune = GMSAFinetuneObjective()
         finetune.stage2.train = .lora
         try refuses(.gmsaFinetune(finetune), .finetune)
+        finetune = GMSAFinetuneObjective()
+        finetune.generation.maxNew = 7
+        try refuses(.gmsaFinetune(finetune), .finetune)
     }
 
     private func refuses(_ objective: Objective, _ tiny: GMSACase) throws {

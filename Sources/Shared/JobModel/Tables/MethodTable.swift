@@ -72,7 +72,7 @@ enum MethodTable {
         case .gmsaAutoencoder:
             Entry(
                 method: method, summary: "GMSA stage 1: compress a context into soft tokens that restate it",
-                isImplemented: false,
+                isImplemented: true,
                 grammar: ObjectiveGrammar(GMSATables.autoencoder) {
                     .gmsaAutoencoder($0)
                 } unwrap: {
@@ -81,7 +81,7 @@ enum MethodTable {
         case .gmsaFinetune:
             Entry(
                 method: method, summary: "GMSA stage 2: teach the decoder to answer from soft tokens",
-                isImplemented: false,
+                isImplemented: true,
                 grammar: ObjectiveGrammar(GMSATables.finetune) {
                     .gmsaFinetune($0)
                 } unwrap: {

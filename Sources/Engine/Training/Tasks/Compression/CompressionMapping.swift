@@ -43,6 +43,9 @@ extension TrainedTensors {
         let (stage, prompt) = (objective.stage2, objective.prompt)
         try require(stage.encoderMode == .eval, "stage2.encoder_mode", stage.encoderMode.rawValue, "eval")
         try require(!prompt.addBOS, "prompt.add_bos", "true", "false")
+        try require(
+            objective.generation == GMSAGenerationSettings(), "generation", "answers in evaluations",
+            "teacher-forced evaluation, with no such section")
         try checkReading(objective.rates, objective.decoder, objective.segment, objective.lossReduction)
         switch stage.train {
         case .qkv: self = .keft
