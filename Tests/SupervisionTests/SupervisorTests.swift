@@ -33,6 +33,13 @@ struct SupervisorTests {
         #expect(status.state == .running)
         #expect(status.step == 4)
         #expect(status.total == 10)
+        await worker.say(
+            .checkpoint(
+                CheckpointEvent(
+                    step: 5, dir: "step-000000005", manifestSha256: String(repeating: "0", count: 64), bytes: 1, ms: 1)))
+        #expect(try await harness.store.job(1)?.checkpoints.map(\.step) == [5])
+        await worker.say(.checkpointFailed(errno: ENOSPC))
+        await worker.say(.result(ResultEvent(outcome: .success)))
         try worker.writeResult()
         worker.exit(.exited(0))
         try await harness.turn(untilJob: 1, is: .succeeded)

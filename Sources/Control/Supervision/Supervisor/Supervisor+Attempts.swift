@@ -81,8 +81,9 @@ extension Supervisor {
     }
 
     private func saved(_ checkpoint: CheckpointEvent, job: Int64, fence: Int64) async {
-        active[job]?.lastStep = max(active[job]?.lastStep ?? 0, checkpoint.step)
-        guard let attempt = active[job] else { return }
+        guard var attempt = active[job] else { return }
+        attempt.lastStep = max(attempt.lastStep, checkpoint.step)
+        active[job] = attempt
         await record("checkpoint", job) {
             try await store.checkpointSaved(job, fence: fence, checkpoint, now: time.wall)
         }
