@@ -28,7 +28,9 @@ import Transformer
         run.forward()
         #expect(mismatch([run.meanLoss], try fixture.tensor("loss"), .loss, "loss") == nil)
         run.meanLossGradients()
-        try checkGradients(of: model, against: fixture)
+        // Large adapters sharpen attention, and float32 shows it: transformers' own float32 gradients are up to 8e-5 off
+        // on these fixtures, against 3e-6 on their base models.
+        try checkGradients(of: model, against: fixture, relative: 3e-4)
     }
 
     @Test(arguments: fixtures) func threeOptimizerSteps(_ name: String) throws {

@@ -16,7 +16,7 @@ package enum Tolerance: Sendable {
     /// A loss: relative to max(1, value).
     case loss
     /// Gradients, importances: relative to the tensor's largest value, plus a floor from the fixture's largest gradient.
-    case gradient(largestOfFixture: Double)
+    case gradient(largestOfFixture: Double, relative: Double = 1e-4)
 
     /// Largest difference that is allowed for a tensor.
     func limit(_ expected: OracleTensor) -> Double {
@@ -26,9 +26,9 @@ package enum Tolerance: Sendable {
         switch self {
         case .forward: return (isDoublePrecision ? 1e-9 : 3e-5) * largest + exactness
         case .loss: return (isDoublePrecision ? 1e-9 : 3e-5) * max(1, largest) + exactness
-        case .gradient(let largestOfFixture):
+        case .gradient(let largestOfFixture, let relative):
             let floor = isDoublePrecision ? 1e-12 : 1e-6
-            return (isDoublePrecision ? 1e-9 : 1e-4) * largest + floor * largestOfFixture + exactness
+            return (isDoublePrecision ? 1e-9 : relative) * largest + floor * largestOfFixture + exactness
         }
     }
 }
