@@ -23,6 +23,8 @@ struct BytePairModel: Sendable {
     /// The `<0xHH>` token of each byte, or -1.
     private let fallbacks: [Int32]
     private let view: Pattern.View
+    /// Pairs of characters that some merge joins; a text can be cut between all others without changing its tokens.
+    private let joinable: MergeTable
 
     init(
         vocabulary: Vocabulary, merges: MergeTable, unknown: Int32?, fusesUnknown: Bool, usesByteFallback: Bool,
@@ -39,6 +41,7 @@ struct BytePairModel: Sendable {
             let spelling = view == .byteLevel ? ByteLevelAlphabet.spellings[byte] : [UInt8(byte)]
             return vocabulary.id(of: spelling) ?? -1
         }
+        joinable = merges.joinedCharacters()
         fallbacks = (0..<256).map { vocabulary.id(of: Self.fallbackToken(of: UInt8($0))) ?? -1 }
     }
 
@@ -106,10 +109,6 @@ struct BytePairModel: Sendable {
             }
         }
         flushUnknown()
-        for index in symbols.indices {
-            symbols[index].previous = Int32(index - 1)
-            symbols[index].next = index + 1 < symbols.count ? Int32(index + 1) : -1
-        }
     }
 
     private func appendFallback(
@@ -128,11 +127,29 @@ struct BytePairModel: Sendable {
 
     // MARK: Merging
 
-    /// Merges the pair of lowest rank, leftmost first, until no pair merges.
+    /// Merges every stretch of characters that merges can join.
     private func mergeAll(_ scratch: inout MergeScratch) {
-        guard scratch.symbols.count > 1 else { return }
+        var start = 0
+        while start < scratch.symbols.count {
+            var end = start + 1
+            while end < scratch.symbols.count,
+                joinable.rank(scratch.symbols[end - 1].id, scratch.symbols[end].id) != nil
+            {
+                end += 1
+            }
+            if end - start > 1 { merge(start..<end, &scratch) }
+            start = end
+        }
+    }
+
+    /// Merges the pair of lowest rank, leftmost first, until no pair of the stretch merges.
+    private func merge(_ stretch: Range<Int>, _ scratch: inout MergeScratch) {
         scratch.queue.removeAll()
-        for index in 0..<(scratch.symbols.count - 1) { offer(index, index + 1, &scratch) }
+        for index in stretch {
+            scratch.symbols[index].previous = index > stretch.lowerBound ? Int32(index - 1) : -1
+            scratch.symbols[index].next = index + 1 < stretch.upperBound ? Int32(index + 1) : -1
+            if index > stretch.lowerBound { offer(index - 1, index, &scratch) }
+        }
         while let (rank, position) = scratch.queue.popMinimum() {
             let left = scratch.symbols[position]
             guard left.id >= 0, left.next >= 0 else { continue }

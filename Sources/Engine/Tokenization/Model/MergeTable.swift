@@ -35,6 +35,31 @@ struct MergeTable: Sendable {
         return keys[slot] == Self.free ? nil : values[slot]
     }
 
+    /// The pairs of characters that stand next to each other inside tokens made by merges.
+    func joinedCharacters() -> MergeTable {
+        /// For every token that a merge makes, the pair it is made of.
+        var parts: [Int32: (left: Int32, right: Int32)] = [:]
+        let pairs = zip(keys, values).filter { $0.0 != Self.free }
+        for (key, rank) in pairs { parts[results[Int(rank)]] = Self.pair(of: key) }
+        /// The first or last character of a token; parts are shorter than what they make, so this ends.
+        func outermost(_ token: Int32, _ side: KeyPath<(left: Int32, right: Int32), Int32>) -> Int32 {
+            var token = token
+            while let pair = parts[token] { token = pair[keyPath: side] }
+            return token
+        }
+        var table = MergeTable(minimumCapacity: 1 << 10)
+        for (key, _) in pairs {
+            let (left, right) = Self.pair(of: key)
+            let (last, first) = (outermost(left, \.right), outermost(right, \.left))
+            if table.rank(last, first) == nil { table.append(last, first, result: -1) }
+        }
+        return table
+    }
+
+    private static func pair(of key: UInt64) -> (left: Int32, right: Int32) {
+        (Int32(truncatingIfNeeded: key >> 32), Int32(truncatingIfNeeded: key))
+    }
+
     @inline(__always)
     private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
