@@ -25,10 +25,10 @@ for program in hone honed; do
     done
 done
 missing=''
-for method in $(inside hone methods | sed -nE '2,$s/^([a-z][a-z-]+) .*/\1/p'); do
+for method in $(inside hone methods | sed -nE '2,/^$/s/^([a-z][a-z-]+) .*/\1/p'); do
     for key in $(inside hone methods "$method" | sed -nE '2,$s/^([a-z][a-z0-9_.]+) .*/\1/p'); do
         case $method:$key in gmsa-*:objective.*.*) continue ;; esac          # the page sends people to `hone methods` for these
-        grep -qw -- "${key##*.}" docs/man/hone-job.5 || missing+=" $key"
+        sed -E 's/\\f[BIR]/ /g' docs/man/hone-job.5 | grep -qw -- "${key##*.}" || missing+=" $key"
     done
 done
 check "hone-job.5 has every key" "$missing" ""

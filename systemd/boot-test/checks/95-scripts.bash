@@ -28,6 +28,9 @@ check "--purge takes everything" "$(files | comm -13 "$machine_work/before" -; i
 
 # One person's own systemd, without any help from root but starting it.
 number=$(inside id -u ada)
+inside sh -c 'mkdir -p /run/systemd/system/user@.service.d         # what pam_systemd does where it is installed
+    printf "[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%%i\n" >/run/systemd/system/user@.service.d/test.conf
+    systemctl daemon-reload'
 inside systemctl start "user@$number"
 as_ada() { as ada env HOME=/home/ada XDG_RUNTIME_DIR="/run/user/$number" "$@"; }
 check "scripts/install refuses without root" "$(as_ada /mnt/checkout/scripts/install --binaries /mnt/programs 2>&1 | grep -c 'needs root')" 1
