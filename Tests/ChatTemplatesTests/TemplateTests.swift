@@ -161,13 +161,27 @@ struct TemplateTests {
             "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}",
             "{% set n = namespace(x=[]) %}{% for i in range(90000) %}{% set n.x = [n.x] %}{% endfor %}",
             "{{ 2 ** 64 }}", "{{ 9223372036854775807 + 1 }}",
-            "{{ " + String(repeating: "(", count: 5000) + "1" + String(repeating: ")", count: 5000) + " }}",
-            String(repeating: "{% if 1 %}", count: 500) + String(repeating: "{% endif %}", count: 500),
-            "{{ " + String(repeating: "not ", count: 5000) + "1 }}",
         ])
     func limits(source: String) {
         let error = #expect(throws: ChatTemplateError.self) { try render(source) }
         #expect(error?.kind == .limit, "\(String(describing: error))")
+    }
+
+    @Test(
+        "Nesting without end is refused",
+        arguments: [("(", ")"), ("not ", ""), ("[", "]"), ("- + ", ""), ("a[", "]"), ("f(", ")")])
+    func nesting(opening: String, closing: String) {
+        let depth = 20_000
+        let source = String(repeating: opening, count: depth) + "1" + String(repeating: closing, count: depth)
+        #expect(throws: ChatTemplateError.self) { try ChatTemplate("{{ \(source) }}") }
+        let blocks = String(repeating: "{% if 1 %}", count: depth) + String(repeating: "{% endif %}", count: depth)
+        #expect(throws: ChatTemplateError.self) { try ChatTemplate(blocks) }
+    }
+
+    @Test(
+        "A long chain is not nesting", arguments: ["1 + ", "'a' ~ ", "true and ", "false or ", "1 | abs + "])
+    func chains(link: String) throws {
+        #expect(throws: ChatTemplateError.self) { try render("{{ " + String(repeating: link, count: 20_000) + "1 }}") }
     }
 
     @Test("A namespace that holds itself can be printed")

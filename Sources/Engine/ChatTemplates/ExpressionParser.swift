@@ -7,6 +7,9 @@ struct ExpressionParser {
 
     /// Deeper nesting of expressions is refused.
     static let maximumDepth = 100
+    /// More operators, members, calls and filters in one tag are refused: a chain of them is as deep as it is long.
+    static let maximumLinks = 500
+    private var links = 0
 
     init(_ tokens: [Token], line: Int) {
         self.tokens = tokens
@@ -59,6 +62,14 @@ struct ExpressionParser {
         return ChatTemplateError(.syntax, line: currentLine, "found \(found), expected \(expected)")
     }
 
+    /// Counts one more value that is made out of the one before it.
+    private mutating func link() throws(ChatTemplateError) {
+        links += 1
+        if links > Self.maximumLinks {
+            throw ChatTemplateError(.limit, line: currentLine, "\(Self.maximumLinks) operators in one tag")
+        }
+    }
+
     // MARK: Levels of precedence
 
     /// An expression; several with commas between them are a list.
@@ -81,6 +92,7 @@ struct ExpressionParser {
         let line = currentLine
         var value = try disjunction()
         while accept(name: "if") {
+            try link()
             let condition = try disjunction()
             let otherwise = accept(name: "else") ? try expression() : nil
             value = Expression(node: .conditional(condition: condition, then: value, otherwise: otherwise), line: line)
@@ -92,6 +104,7 @@ struct ExpressionParser {
     mutating func disjunction() throws(ChatTemplateError) -> Expression {
         var left = try conjunction()
         while accept(name: "or") {
+            try link()
             left = Expression(node: .or(left, try conjunction()), line: left.line)
         }
         return left
@@ -100,6 +113,7 @@ struct ExpressionParser {
     private mutating func conjunction() throws(ChatTemplateError) -> Expression {
         var left = try negation()
         while accept(name: "and") {
+            try link()
             left = Expression(node: .and(left, try negation()), line: left.line)
         }
         return left
@@ -149,6 +163,7 @@ struct ExpressionParser {
         var left = try operand(&self)
         while let symbol = symbols.first(where: { isNext(symbol: $0) }) {
             position += 1
+            try link()
             left = Expression(node: .binary(symbol, left, try operand(&self)), line: left.line)
         }
         return left
@@ -176,6 +191,7 @@ struct ExpressionParser {
     private mutating func power() throws(ChatTemplateError) -> Expression {
         var left = try postfix(try primary())
         while accept(symbol: "**") {
+            try link()
             let right = try postfix(try primary())
             left = Expression(node: .binary("**", left, right), line: left.line)
         }
@@ -246,6 +262,7 @@ struct ExpressionParser {
         var value = value
         while true {
             let line = currentLine
+            if isNext(symbol: ".") || isNext(symbol: "[") || isNext(symbol: "(") { try link() }
             if accept(symbol: ".") {
                 if position < tokens.count, case .integer(let index) = tokens[position].kind {
                     position += 1
@@ -310,6 +327,7 @@ struct ExpressionParser {
         var value = value
         while true {
             let line = currentLine
+            if isNext(symbol: "|") || isNext(name: "is") { try link() }
             if accept(symbol: "|") {
                 let name = try name()
                 let arguments = accept(symbol: "(") ? try arguments() : Arguments()
