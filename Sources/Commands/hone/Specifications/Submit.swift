@@ -1,6 +1,7 @@
 import ArgumentParser
 import DurableFiles
 import Foundation
+import Glibc
 import JobModel
 import Supervision
 
@@ -51,6 +52,8 @@ struct Submit: ParsableCommand {
         let dropped = freeName(name, stamp, in: spool)
         do {
             try durableCreate(file.bytes, at: hidden)
+            // The daemon is another user and reads it through the group, whatever the umask of this one.
+            chmod(hidden, 0o640)
             try durableRename(hidden, to: dropped)
         } catch let error as FileError {
             Terminal.complain("\(error)")
