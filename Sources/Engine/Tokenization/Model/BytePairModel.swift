@@ -41,8 +41,8 @@ struct BytePairModel: Sendable {
             let spelling = view == .byteLevel ? ByteLevelAlphabet.spellings[byte] : [UInt8(byte)]
             return vocabulary.id(of: spelling) ?? -1
         }
-        joinable = merges.joinedCharacters()
         fallbacks = (0..<256).map { vocabulary.id(of: Self.fallbackToken(of: UInt8($0))) ?? -1 }
+        joinable = merges.joinedCharacters(symbols: Set(fallbacks + [unknown ?? -1]))
     }
 
     // MARK: Byte fallback

@@ -36,22 +36,31 @@ struct MergeTable: Sendable {
     }
 
     /// The pairs of characters that stand next to each other inside tokens made by merges.
-    func joinedCharacters() -> MergeTable {
+    ///
+    /// - Parameter symbols: Longer tokens that a text can begin with too, such as the one for unknown characters.
+    func joinedCharacters(symbols: Set<Int32>) -> MergeTable {
         /// For every token that a merge makes, the pair it is made of.
         var parts: [Int32: (left: Int32, right: Int32)] = [:]
         let pairs = zip(keys, values).filter { $0.0 != Self.free }
         for (key, rank) in pairs { parts[results[Int(rank)]] = Self.pair(of: key) }
         /// The first or last character of a token; parts are shorter than what they make, so this ends.
-        func outermost(_ token: Int32, _ side: KeyPath<(left: Int32, right: Int32), Int32>) -> Int32 {
+        func outermost(_ token: Int32, _ side: KeyPath<(left: Int32, right: Int32), Int32>) -> [Int32] {
             var token = token
-            while let pair = parts[token] { token = pair[keyPath: side] }
-            return token
+            var found: [Int32] = []
+            while let pair = parts[token] {
+                if symbols.contains(token) { found.append(token) }
+                token = pair[keyPath: side]
+            }
+            return found + [token]
         }
         var table = MergeTable(minimumCapacity: 1 << 10)
         for (key, _) in pairs {
             let (left, right) = Self.pair(of: key)
-            let (last, first) = (outermost(left, \.right), outermost(right, \.left))
-            if table.rank(last, first) == nil { table.append(last, first, result: -1) }
+            for last in outermost(left, \.right) {
+                for first in outermost(right, \.left) where table.rank(last, first) == nil {
+                    table.append(last, first, result: -1)
+                }
+            }
         }
         return table
     }
