@@ -1,8 +1,149 @@
+#define _GNU_SOURCE 1
 #include "CLinux.h"
 
+#include <errno.h>
 #include <execinfo.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Static_assert(HONE_O_PATH == O_PATH, "the value in the header is that of this platform");
+
+// --- Files and processes -----------------------------------------------------------------------
+
+int hone_errno(void) { return errno; }
+
+int hone_rename_noreplace(int from_directory, const char *from, int to_directory, const char *to) {
+    return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, (unsigned)RENAME_NOREPLACE);
+}
+
+int hone_rename_exchange(int from_directory, const char *from, int to_directory, const char *to) {
+    return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, (unsigned)RENAME_EXCHANGE);
+}
+
+int hone_openat(int directory, const char *path, int flags, unsigned mode) {
+    return openat(directory, path, flags, (mode_t)mode);
+}
+
+int hone_open_beneath(int directory, const char *path, uint64_t flags, uint64_t mode, bool same_mount) {
+    struct open_how how;
+    memset(&how, 0, sizeof how);
+    how.flags = flags | O_CLOEXEC;
+    how.mode = mode;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    if (same_mount) how.resolve |= RESOLVE_NO_XDEV;
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+int hone_fcntl(int descriptor, int command, int argument) {
+    return fcntl(descriptor, command, argument);
+}
+
+static hone_file_status hone_flatten_status(const struct stat *s) {
+    hone_file_status r;
+    r.device = (uint64_t)s->st_dev;
+    r.inode = (uint64_t)s->st_ino;
+    r.links = (uint64_t)s->st_nlink;
+    r.mode = (uint32_t)s->st_mode;
+    r.owner = (uint32_t)s->st_uid;
+    r.group = (uint32_t)s->st_gid;
+    r.size = (int64_t)s->st_size;
+    r.modified_ns = (int64_t)s->st_mtim.tv_sec * 1000000000LL + s->st_mtim.tv_nsec;
+    r.changed_ns = (int64_t)s->st_ctim.tv_sec * 1000000000LL + s->st_ctim.tv_nsec;
+    return r;
+}
+
+int hone_fstat(int descriptor, hone_file_status *result) {
+    struct stat s;
+    if (fstat(descriptor, &s) != 0) return -1;
+    *result = hone_flatten_status(&s);
+    return 0;
+}
+
+int hone_lstatat(int directory, const char *name, hone_file_status *result) {
+    struct stat s;
+    if (fstatat(directory, name, &s, AT_SYMLINK_NOFOLLOW) != 0) return -1;
+    *result = hone_flatten_status(&s);
+    return 0;
+}
+
+bool hone_is_regular(uint32_t mode) { return S_ISREG(mode); }
+
+bool hone_is_directory(uint32_t mode) { return S_ISDIR(mode); }
+
+bool hone_is_link(uint32_t mode) { return S_ISLNK(mode); }
+
+bool hone_set_filesystem_user(unsigned user) {
+    setfsuid(user);
+    // It reports the previous user, also on failure: asking once more tells.
+    return (unsigned)setfsuid(user) == user;
+}
+
+uint32_t hone_filesystem_magic(const char *path) {
+    struct statfs s;
+    if (statfs(path, &s) != 0) return 0;
+    return (uint32_t)s.f_type;
+}
+
+uint64_t hone_free_bytes(const char *path) {
+    struct statfs s;
+    if (statfs(path, &s) != 0) return UINT64_MAX;
+    return (uint64_t)s.f_bavail * (uint64_t)s.f_bsize;
+}
+
+int hone_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0u); }
+
+int hone_pidfd_send_signal(int pidfd, int signal_number) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0u);
+}
+
+int hone_close_range(unsigned first, unsigned last) {
+    return (int)syscall(SYS_close_range, first, last, 0u);
+}
+
+int hone_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+    return prctl(option, a, b, c, d);
+}
+
+int hone_gettid(void) { return (int)syscall(SYS_gettid); }
+
+int hone_getrandom(void *buffer, size_t length) {
+    return getrandom(buffer, length, 0) == (ssize_t)length ? 0 : -1;
+}
+
+int hone_get_affinity(int tid, int *cpus, int capacity) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(tid, sizeof set, &set) != 0) return -1;
+    int count = 0;
+    for (int cpu = 0; cpu < CPU_SETSIZE && count < capacity; cpu++)
+        if (CPU_ISSET(cpu, &set)) cpus[count++] = cpu;
+    return count;
+}
+
+int hone_set_affinity(int tid, const int *cpus, int count) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int i = 0; i < count; i++) {
+        if (cpus[i] < 0 || cpus[i] >= CPU_SETSIZE) { errno = EINVAL; return -1; }
+        CPU_SET(cpus[i], &set);
+    }
+    return sched_setaffinity(tid, sizeof set, &set);
+}
+
+// --- Signals -----------------------------------------------------------------------------------
 
 // Lock-free on every Linux we build for, hence safe in a handler and from other threads, which
 // sig_atomic_t alone is not.

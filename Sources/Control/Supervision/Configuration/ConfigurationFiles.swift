@@ -52,19 +52,19 @@ private struct ConfigurationReading {
         }
     }
 
-    private mutating func visit(_ node: Node, path: [String], file: String) {
-        if let key = Self.key(for: path) {
-            set(key, node, path: path, file: file)
+    private mutating func visit(_ node: Node, key: Node? = nil, path: [String], file: String) {
+        if let known = Self.key(for: path) {
+            set(known, node, path: path, file: file)
         } else if let mapping = node.mapping, Self.isSection(path) {
             for (name, value) in mapping {
                 guard let text = name.scalar?.string else { continue }
-                visit(value, path: path + [text], file: file)
+                visit(value, key: name, path: path + [text], file: file)
             }
         } else if Self.isSection(path) {
             // `queues:` with nothing below it says nothing; anything else is a mistake.
             if node.scalar?.string != "" { report(node, path, "expected keys below it", file) }
         } else {
-            report(node, path, "unknown key; known are \(Self.known(below: path.dropLast()))", file)
+            report(key ?? node, path, "unknown key; known are \(Self.known(below: path.dropLast()))", file)
         }
     }
 

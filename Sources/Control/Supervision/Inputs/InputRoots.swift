@@ -53,7 +53,7 @@ package struct InputRoots: Sendable, Hashable {
         guard !name.hasPrefix("/"), !name.split(separator: "/").contains("..") else {
             throw refusal("expected a name below \(root), found \(name)")
         }
-        let directory = Glibc.open(root, O_PATH | O_DIRECTORY | O_CLOEXEC)
+        let directory = Glibc.open(root, HONE_O_PATH | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { return nil }
         defer { close(directory) }
         let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY
@@ -73,7 +73,7 @@ package struct InputRoots: Sendable, Hashable {
         let parts = name.split(separator: "/").filter { $0 != "." }.map(String.init)
         var current = dup(root)
         for (index, part) in parts.enumerated() {
-            let step = index == parts.count - 1 ? flags : O_PATH | O_DIRECTORY
+            let step = index == parts.count - 1 ? flags : HONE_O_PATH | O_DIRECTORY
             let next = hone_openat(current, part, step | O_NOFOLLOW | O_CLOEXEC, 0)
             let code = hone_errno()
             close(current)

@@ -1,5 +1,6 @@
 import CLinux
 import DurableFiles
+import Glibc
 
 /// What this machine lends to jobs, as the kernel describes it. Read at start and at every reload.
 package struct Machine: Sendable, Hashable {

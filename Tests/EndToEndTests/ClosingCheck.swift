@@ -1,0 +1,34 @@
+import DurableFiles
+import Foundation
+import JobModel
+import Testing
+
+extension Workshop {
+    /// What must hold after any fault: every dropped job is there once and succeeded once, nothing is left half done, and
+    /// the bytes are those of a run without faults.
+    func check(_ jobs: [String], equal expected: [String: [String: String]], _ seed: UInt64? = nil) throws {
+        let note = Comment(rawValue: "seed \(seed.map(String.init) ?? "none"), root \(root)")
+        #expect(names(in: "jobs").filter { $0.hasSuffix(".yaml") } == [], note)
+        #expect(names(in: "jobs/accepted").count == jobs.count, "lost or doubled; \(note)")
+        #expect(names(in: "runs").count == jobs.count, "lost or doubled; \(note)")
+        for job in jobs {
+            #expect(try result(job).outcome == .success, note)
+            #expect(try fingerprint(job) == expected[job], "\(job) differs from the undisturbed run; \(note)")
+            #expect(names(in: run(job)).filter { $0.hasSuffix(".tmp") && $0 != "tmp" } == [], note)
+            try checkSteps(of: job, note)
+        }
+        let finished = try query("SELECT count(*) FROM jobs WHERE state='succeeded'")
+        let completions = try query("SELECT count(*) FROM attempts WHERE outcome='success'")
+        #expect(finished == "\(jobs.count)" && completions == finished, "completed twice; \(note)")
+        #expect(try query("SELECT count(*) FROM attempts WHERE state<>'ended'") == "0", note)
+    }
+
+    /// No optimizer step may stand in the metrics twice.
+    private func checkSteps(of job: String, _ note: Comment) throws {
+        let lines = try text("\(run(job))/metrics.jsonl").split(separator: "\n")
+        #expect(Set(lines).count == lines.count, "a line of metrics stands twice; \(note)")
+    }
+
+    /// One value from the queue, read by the command line tool of SQLite if it is there, else by the library.
+    func query(_ sql: String) throws -> String { try QueueQuery.value(sql, in: "\(root)/db/queue.db") }
+}

@@ -1,0 +1,73 @@
+import DurableFiles
+import Foundation
+import Testing
+
+/// Death at every boundary between two durable operations. The boundaries are not listed here: an undisturbed run
+/// writes down the ones it passes.
+@Suite("Killed at every fail-point", .serialized)
+struct FailPointTests {
+    @Test func theDaemon() async throws {
+        let expected = try await UndisturbedRun.shared.fingerprints()
+        let names = try await boundaries(ofWorker: false)
+        #expect(names.contains("ingest.after_commit") && names.count >= 8, "\(names)")
+        for name in names {
+            let shop = try Workshop()
+            try drop(into: shop)
+            let daemon = try shop.daemon(["HONE_FAILPOINT": "\(name):kill"])
+            #expect(try await daemon.wait() == -SIGKILL, "\(name) was not reached: \(daemon.standardError)")
+            let (status, log) = try await shop.settle()
+            #expect(status == 0, "\(name): \(log)")
+            try shop.check(["lm", "align"], equal: expected)
+        }
+    }
+
+    @Test(arguments: ["kill", "enospc"])
+    func theWorker(action: String) async throws {
+        let expected = try await UndisturbedRun.shared.fingerprints()
+        let names = try await boundaries(ofWorker: true)
+        #expect(names.contains("checkpoint.after_rename") && names.contains("result.after_write"), "\(names)")
+        for name in names {
+            let shop = try Workshop()
+            try drop(into: shop)
+            let worker = try shop.disturbedWorker("\(name):2:\(action)", orElse: "\(name):1:\(action)")
+            let daemon = try shop.daemon([:], ["--until-idle", "--worker", worker])
+            #expect(try await daemon.wait() == 0, "\(name): \(daemon.standardError)")
+            try shop.check(["lm", "align"], equal: expected)
+        }
+    }
+
+    /// The names of the boundaries that the daemon, or its workers, pass in an undisturbed run.
+    private func boundaries(ofWorker: Bool) async throws -> [String] {
+        let shop = try Workshop()
+        try drop(into: shop)
+        let trace = "\(shop.root)/trace"
+        if ofWorker {
+            let worker = try shop.script("HONE_FAILPOINT_TRACE='\(trace)' exec '\(Programs.worker)' \"$@\"")
+            try await shop.daemon([:], ["--until-idle", "--worker", worker]).wait()
+        } else {
+            _ = try await shop.settle(["HONE_FAILPOINT_TRACE": trace])
+        }
+        return Set(try shop.text("trace").split(separator: "\n").map(String.init)).sorted()
+    }
+}
+
+extension Workshop {
+    /// A worker that meets a fault in its first attempt and another in its second, and is healthy from then on.
+    func disturbedWorker(_ first: String, orElse second: String) throws -> String {
+        try script(
+            """
+            case $1 in plan) exec '\(Programs.worker)' "$@";; esac
+            for fault in '\(first)' '\(second)'; do
+                if mkdir "\(root)/met-$fault" 2>/dev/null; then export HONE_FAILPOINT=$fault; break; fi
+            done
+            exec '\(Programs.worker)' "$@"
+            """)
+    }
+
+    /// An executable shell script.
+    func script(_ body: String) throws -> String {
+        let path = "\(root)/worker.sh"
+        try durableWrite("#!/bin/sh\n\(body)\n", to: path, mode: 0o755)
+        return path
+    }
+}
