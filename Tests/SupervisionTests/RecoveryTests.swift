@@ -37,6 +37,9 @@ struct RecoveryTests {
         try await harness.worker(0).writeResult()
         try await harness.supervisor.recover()
         #expect(try await harness.state(1) == .succeeded)
+        let status = try JSONCoding.decode(StatusRecord.self, from: try readFile(run.status, limit: 1 << 20))
+        #expect(status.state == .succeeded)
+        #expect(status.phase == nil)
     }
 
     @Test func aResultOfAnotherAttemptDoesNot() async throws {

@@ -17,26 +17,36 @@ package struct AttemptVerdict: Sendable, Hashable {
     ///   - stop: how we made it stop, if we did.
     package init(_ exit: WorkerExit, result: ResultRecord?, lastWords: ResultEvent? = nil, stop: StopLadder?) {
         if let result {
-            ending = AttemptEnding(result.outcome)
-            detail = result.detail ?? ""
+            self.init(result)
             return
         }
         switch stop?.reason {
         case .hang(let detail):
-            ending = AttemptEnding(.hang)
-            self.detail = detail
+            self.init(AttemptEnding(.hang), detail: detail)
         case .timeLimit:
-            ending = AttemptEnding(.timeout)
-            detail = "its time limit was reached"
+            self.init(AttemptEnding(.timeout), detail: "its time limit was reached")
         case .misbehaviour:
-            ending = AttemptEnding(.crash)
-            detail = "its output did not keep to the protocol"
+            self.init(AttemptEnding(.crash), detail: "its output did not keep to the protocol")
         case .shutdown, .wish, nil:
             let (ending, usual) = Self.judge(exit.status, exit, killedByUs: stop?.hasKilled ?? false)
             let words = lastWords?.outcome == ending.outcome ? lastWords?.detail : nil
-            self.ending = ending
-            detail = words ?? usual
+            self.init(ending, detail: words ?? usual)
         }
+    }
+
+    /// What a result says, which decides alone.
+    init(_ result: ResultRecord) { self.init(AttemptEnding(result.outcome), detail: result.detail ?? "") }
+
+    private init(_ ending: AttemptEnding, detail: String) {
+        self.ending = ending
+        self.detail = detail
+    }
+
+    /// The attempt ended without a result while no daemon looked.
+    static func lost(inReboot isReboot: Bool) -> AttemptVerdict {
+        isReboot
+            ? AttemptVerdict(AttemptEnding(.lostReboot), detail: "the machine went down")
+            : AttemptVerdict(AttemptEnding(.lostDaemon), detail: "the daemon went down")
     }
 
     private static func judge(

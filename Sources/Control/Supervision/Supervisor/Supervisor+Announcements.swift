@@ -1,3 +1,4 @@
+import DurableFiles
 import JobModel
 import Logging
 import Systemd
@@ -20,12 +21,7 @@ extension Supervisor {
     /// Says how an attempt ended and what becomes of its job.
     func announceEnd(of attempt: ActiveAttempt, _ verdict: AttemptVerdict, _ state: JobState) {
         let now = time.monotonic
-        board.update(attempt.job) { record in
-            record.state = state
-            record.phase = nil
-            record.etaSeconds = nil
-            record.reason = verdict.detail.isEmpty ? nil : verdict.detail
-        }
+        board.update(attempt.job) { $0.end(in: state, verdict) }
         board.end(attempt.job, now: now, wall: time.wall, logger: logger)
         if verdict.ending.outcome == .oom {
             log(attempt).event(.workerOutOfMemory, level: .error, "job \(attempt.job): \(verdict.detail)")
@@ -37,6 +33,29 @@ extension Supervisor {
             [
                 .stateTo: state.rawValue, .failureClass: verdict.ending.outcome.rawValue, .reason: verdict.detail,
                 .step: "\(attempt.lastStep)", .durationMilliseconds: "\(ran.inMilliseconds)",
+            ])
+    }
+
+    func log(_ left: Orphan) -> Logger {
+        logger.with([.jobID: "\(left.job)", .jobName: left.name, .attempt: "\(left.fence)"])
+    }
+
+    /// The same for an attempt of the last daemon, whose `status.json` still says what that one knew.
+    func announceEnd(of left: Orphan, _ verdict: AttemptVerdict, step: Int64, _ state: JobState) {
+        if let bytes = try? readFile(left.run.status, limit: 1 << 20),
+            var record = try? JSONCoding.decode(StatusRecord.self, from: bytes)
+        {
+            record.step = step
+            record.end(in: state, verdict)
+            board.begin(record, in: left.run)
+            board.end(left.job, now: time.monotonic, wall: time.wall, logger: logger)
+        }
+        let (event, level) = Self.event(for: verdict, state)
+        log(left).event(
+            event, level: level, Self.sentence(left.job, verdict, state),
+            [
+                .stateTo: state.rawValue, .failureClass: verdict.ending.outcome.rawValue, .reason: verdict.detail,
+                .step: "\(step)",
             ])
     }
 
@@ -78,5 +97,15 @@ extension Supervisor {
         let busy = active.values.reduce(0) { $0 + $1.cores.count }
         let heldText = held == 0 ? "" : ", \(held) held"
         return "\(active.count) running\(list), \(waiting) queued\(heldText); \(busy)/\(machine.cores.count) cores"
+    }
+}
+
+extension StatusRecord {
+    /// Nothing goes on any more: the attempt has ended, and the job is in `state`.
+    fileprivate mutating func end(in state: JobState, _ verdict: AttemptVerdict) {
+        self.state = state
+        phase = nil
+        etaSeconds = nil
+        reason = verdict.detail.isEmpty ? nil : verdict.detail
     }
 }

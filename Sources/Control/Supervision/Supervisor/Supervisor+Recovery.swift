@@ -10,6 +10,7 @@ import Systemd
 struct Orphan {
     let job: Int64
     let fence: Int64
+    let name: String
     let run: RunDirectory
 }
 
@@ -21,11 +22,12 @@ extension Supervisor {
         let open = try await store.openAttempts()
         var lost = 0
         for attempt in open {
-            let run = root.run(attempt.job, attempt.name)
-            if try await settle(job: attempt.job, fence: attempt.fence, run, bootID: attempt.bootID) {
+            let left = Orphan(
+                job: attempt.job, fence: attempt.fence, name: attempt.name, run: root.run(attempt.job, attempt.name))
+            if try await settle(left, bootID: attempt.bootID) {
                 lost += 1
             } else {
-                adopt(attempt, run)
+                drain(left, attempt)
             }
         }
         guard !open.isEmpty else { return }
@@ -39,7 +41,7 @@ extension Supervisor {
     func tendOrphans() async {
         for orphan in orphans {
             do {
-                guard try await settle(job: orphan.job, fence: orphan.fence, orphan.run, bootID: nil) else { continue }
+                guard try await settle(orphan, bootID: nil) else { continue }
                 orphans.removeAll { $0.job == orphan.job }
             } catch {
                 logger.warning("job \(orphan.job): the end of its orphan was not recorded: \(error)")
@@ -48,34 +50,35 @@ extension Supervisor {
     }
 
     /// Records the end of an attempt whose lock is free; false when somebody holds it.
-    private func settle(job: Int64, fence: Int64, _ run: RunDirectory, bootID: String?) async throws -> Bool {
+    private func settle(_ left: Orphan, bootID: String?) async throws -> Bool {
+        let run = left.run
         try makeDirectory(run.path)
         // Held until the end is recorded, so that no late worker of this attempt begins meanwhile.
         guard let lock = try FileLock.acquire(run.lock) else { return false }
         Boundary.recoveryBeforeCommit.reach()
-        let result = AttemptResult.read(run, fence: fence, logger: logger)
+        let result = AttemptResult.read(run, fence: left.fence, logger: logger)
         let isReboot = bootID.map { !$0.isEmpty && $0 != ProcessIdentity.bootID() } ?? false
-        let ending = result.map { AttemptEnding($0.outcome) } ?? AttemptEnding(isReboot ? .lostReboot : .lostDaemon)
+        let verdict = result.map { AttemptVerdict($0) } ?? .lost(inReboot: isReboot)
+        let step = result?.steps ?? Self.newestCheckpoint(run)
         let state = try await store.attemptEnded(
-            job, fence: fence, ending, detail: result?.detail ?? "", step: result?.steps ?? Self.newestCheckpoint(run),
-            exit: (nil, nil), usage: result?.usage, policy: nil, now: time.wall)
+            left.job, fence: left.fence, verdict.ending, detail: result?.detail ?? "", step: step, exit: (nil, nil),
+            usage: result?.usage, policy: nil, now: time.wall)
         Boundary.recoveryAfterCommit.reach()
         isQueueChanged = true
-        logger.with([.jobID: "\(job)", .attempt: "\(fence)"]).info(
-            "job \(job): attempt \(fence) had ended with \(ending.outcome.rawValue); the job is \(state.rawValue)")
+        announceEnd(of: left, verdict, step: step, state)
         _ = consume lock
         return true
     }
 
-    private func adopt(_ attempt: OpenAttempt, _ run: RunDirectory) {
+    private func drain(_ left: Orphan, _ attempt: OpenAttempt) {
         let identity = attempt.pid.map { ProcessIdentity(pid: $0, startTicks: attempt.startTicks ?? 0) }
         let sent = attempt.bootID == ProcessIdentity.bootID() && identity?.send(SIGTERM) == true
-        logger.with([.jobID: "\(attempt.job)", .attempt: "\(attempt.fence)"]).event(
+        log(left).event(
             .orphanFound, level: .warning,
-            "job \(attempt.job): a worker of the last daemon still holds the lock; "
+            "job \(left.job): a worker of the last daemon still holds the lock; "
                 + (sent ? "it was told to save and stop" : "it is waited for"),
             identity.map { [.workerProcess: "\($0.pid)"] } ?? [:])
-        orphans.append(Orphan(job: attempt.job, fence: attempt.fence, run: run))
+        orphans.append(left)
     }
 
     /// The step of the newest published checkpoint; 0 without one.

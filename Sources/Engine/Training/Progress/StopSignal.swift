@@ -6,10 +6,12 @@ import Synchronization
 /// Any thread may ask; asking again changes nothing, except that "now" outranks "with a checkpoint".
 package final class StopSignal: Sendable {
     /// Thrown where work ends because somebody asked.
-    package struct Stopped: Error, Sendable, Equatable {
+    package struct Stopped: Error, Sendable, Equatable, CustomStringConvertible {
         package let mode: StopCommand.Mode
 
         package init(mode: StopCommand.Mode) { self.mode = mode }
+
+        package var description: String { "stopped as asked" }
     }
 
     private let state = Atomic<Int>(0)
