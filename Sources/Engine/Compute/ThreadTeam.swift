@@ -63,9 +63,10 @@ package final class ThreadTeam: @unchecked Sendable {
     }
 
     /// Name of the OpenBLAS kernels in use, such as "SkylakeX".
-    package static var multiplyKernelName: String { String(cString: openblas_get_corename()) }
-    /// Version and build options of OpenBLAS.
-    package static var multiplyLibraryName: String { String(cString: openblas_get_config()) }
+    package static let multiplyKernelName = String(cString: openblas_get_corename())
+    /// Version and build options of OpenBLAS. Asked for once: it writes the text anew at every call, into one buffer
+    /// that all threads share.
+    package static let multiplyLibraryName = String(cString: openblas_get_config())
     /// Instruction-set level of the row kernels.
     package static var rowKernelLevel: String { String(cString: hone_kernel_level()) }
 }
