@@ -13,6 +13,10 @@ struct PipelineTests {
         let result = try shop.result("align")
         #expect(result.outcome == .success && result.steps == 8)
         #expect(result.metrics.keys.contains("eval_rewards/accuracies"))
+        let entropy = try #require(result.metrics["eval_entropy"])
+        let hits = try #require(result.metrics["eval_mean_token_accuracy"])
+        #expect(entropy > 0 && entropy <= Foundation.log(280.0) && (0...1).contains(hits))
+        #expect(result.metrics.keys.contains("eval_logits/chosen") && result.metrics.keys.contains("eval_logits/rejected"))
         #expect(Set(result.artifacts.map(\.name)).isSuperset(of: ["model.safetensors", "config.json", "tokenizer.json"]))
         try shop.check(["lm", "align"], equal: ["lm": shop.fingerprint("lm"), "align": shop.fingerprint("align")])
     }

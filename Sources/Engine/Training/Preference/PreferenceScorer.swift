@@ -52,6 +52,8 @@ package final class PreferenceScorer {
         /// With the chosen likelihood term.
         package let loss: Double
         package let weights: TokenAttribution.Weights?
+        /// Only in evaluation.
+        package let statistics: ResponseStatistics?
     }
 
     /// Adds the gradient of Σ losses / `weight` to the parameters.
@@ -71,7 +73,8 @@ package final class PreferenceScorer {
     package func evaluate(_ input: Input) throws -> [Output] {
         let batch = PreferenceBatch(input.pairs, sharesPrompts: sharesPrompts)
         let attributes = needsAttribution(input) && plan.importance?.model == .policy
-        return try run(input, batch, recording: attributes ? policy.recording : .none, Pass()) { memory, _ in
+        let recording = attributes ? policy.recording : .none
+        return try run(input, batch, recording: recording, Pass(), .statistics) { memory, _ in
             evaluate(input, batch, memory, nil, plan.evaluationObjective)
         }
     }
@@ -80,9 +83,14 @@ package final class PreferenceScorer {
     package func byteCount(_ pairs: [EncodedPair], anchors: [Anchor]?, isReferenceCached: Bool) -> Int {
         let input = Input(pairs: pairs, anchors: anchors, reference: nil, weights: pairs.map { _ in nil })
         let batch = PreferenceBatch(pairs, anchors: anchors, sharesPrompts: sharesPrompts)
-        let shape = shape(input, recording: policy.recording, runsReference: !isReferenceCached)
-        return Workspace.byteCount(workspace.team) {
-            PreferencePass(policy.model, reference: reference.model, batch, shape, $0)
+        let training = shape(input, recording: policy.recording, runsReference: !isReferenceCached)
+        let evaluation = shape(input, recording: .none, runsReference: !isReferenceCached, .statistics)
+        return [training, evaluation].reduce(0) { largest, shape in
+            max(
+                largest,
+                Workspace.byteCount(workspace.team) {
+                    PreferencePass(policy.model, reference: reference.model, batch, shape, $0)
+                })
         }
     }
 }
@@ -95,11 +103,11 @@ extension PreferenceScorer {
     /// Forward passes, head scores and attribution; then `body`.
     private func run(
         _ input: Input, _ batch: PreferenceBatch, recording: DecoderStack.Recording, _ pass: Pass,
-        _ body: (PassResult, Context) throws -> [Output]
+        _ request: HeadRequest = [], _ body: (PassResult, Context) throws -> [Output]
     ) throws -> [Output] {
         let model = policy.model
         try model.check(batch.packed.ids, batch.packed.layout)
-        let shape = shape(input, recording: recording, runsReference: needsLiveReference(input))
+        let shape = shape(input, recording: recording, runsReference: needsLiveReference(input), request)
         return try workspace.with(gradients: .parameters) {
             PreferencePass(model, reference: reference.model, batch, shape, $0)
         } _: { memory, context in
@@ -131,13 +139,13 @@ extension PreferenceScorer {
     }
 
     private func shape(
-        _ input: Input, recording: DecoderStack.Recording, runsReference: Bool
+        _ input: Input, recording: DecoderStack.Recording, runsReference: Bool, _ request: HeadRequest = []
     ) -> PreferencePass.Shape {
         let attributes = needsAttribution(input) && plan.importance?.model == .reference
         return PreferencePass.Shape(
             policyRecording: recording,
             referenceRecording: attributes ? policy.recording : runsReference ? DecoderStack.Recording.none : nil,
-            request: plan.objective.needsDivergence ? .divergence : [])
+            request: plan.objective.needsDivergence ? request.union(.divergence) : request)
     }
 
     private func needsAttribution(_ input: Input) -> Bool {
@@ -227,7 +235,9 @@ extension PreferenceScorer {
             let likelihood = -scored.chosen.logProbability / Double(max(1, scored.chosen.count))
             return Output(
                 pair: scored, outcome: outcome, loss: outcome.loss + plan.chosenLikelihoodWeight * likelihood,
-                weights: weights)
+                weights: weights,
+                statistics: memory.scores.request.contains(.statistics)
+                    ? ResponseStatistics(pair, batch.targets, memory.scores) : nil)
         }
     }
 

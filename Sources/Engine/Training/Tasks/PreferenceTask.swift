@@ -123,6 +123,7 @@ package final class PreferenceTask: TrainingTask {
     package func evaluate(_ stop: StopSignal) throws -> [String: Double] {
         guard let evaluation else { return [:] }
         var metrics = PreferenceMetrics()
+        var means = MetricMeans()
         let objective = scorer.plan.evaluationObjective
         let count = min(evaluation.count, spec.evaluate.limit ?? .max)
         for start in stride(from: 0, to: count, by: spec.train.microbatch) {
@@ -132,10 +133,11 @@ package final class PreferenceTask: TrainingTask {
                 pairs: pairs, reference: try cached(references.evaluation, rows, pairs), weights: rows.map { _ in nil })
             for output in try scorer.evaluate(input) {
                 metrics.record(output.pair, output.outcome, under: objective)
+                output.statistics?.record(into: &means)
             }
             try stop.check()
         }
-        return Dictionary(uniqueKeysWithValues: metrics.values.map { ($0.name, $0.value) })
+        return means.values.merging(metrics.values.map { ($0.name, $0.value) }) { mine, _ in mine }
     }
 
     package func writeWeights(into directory: inout DurableDirectory) throws {

@@ -191,7 +191,7 @@ package struct GMSARestatementSettings: Sendable, Hashable {
     /// What asks the decoder to restate.
     package var prompt = Prompt.text
     /// The instruction in words.
-    package var text = "Please restate the content above."
+    package var text = "Restate the aforementioned Text."
     /// What trains in the decoder.
     package var decoder = GMSADecoderTraining.frozen
 
