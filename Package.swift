@@ -120,7 +120,7 @@ let testing: [Target] = [
             "TestSupport",
         ]),
     tests("JobModelTests", ["JobModel"]),
-    tests("DurableFilesTests", ["DurableFiles"]),
+    tests("DurableFilesTests", ["DurableFiles", "CDigest"]),
     tests("JobQueueTests", ["JobQueue", "JobModel", grdb]),
     tests("SystemdTests", ["Systemd"]),
     tests("SupervisionTests", ["Supervision", "JobQueue", "JobModel", "DurableFiles", "CLinux", logging]),

@@ -1,3 +1,4 @@
+import CDigest
 import Glibc
 import Testing
 
@@ -23,6 +24,27 @@ final class Scratch {
     ])
     func knownDigests(text: String, hex: String) {
         #expect(SHA256.hex(of: text) == hex)
+    }
+
+    /// The processor's own instructions against portable code, over whole blocks and from any state.
+    @Test func nativeBlocksEqualPortableBlocks() {
+        let blocks = (0..<64 * 37).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ $0 >> 3) }
+        var portable: [UInt32] = [1, 2, 3, 0xffff_ffff, 5, 0x8000_0000, 7, 8]
+        var native = portable
+        hone_sha256_blocks_portable(&portable, blocks, 37)
+        guard hone_sha256_blocks_native(&native, blocks, 37) == 1 else { return }
+        #expect(native == portable)
+    }
+
+    /// 55, 56, 63, 64, 65 … bytes: every way the padding can fall, in pieces of every small size.
+    @Test(arguments: [0, 1, 54, 55, 56, 63, 64, 65, 119, 120, 128, 1000])
+    func piecesDigestAsTheWhole(count: Int) {
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        for size in 1...70 {
+            var stream = SHA256.Stream()
+            for start in stride(from: 0, to: count, by: size) { stream.update(Array(bytes[start..<min(start + size, count)])) }
+            #expect(stream.hex() == SHA256.hex(of: bytes))
+        }
     }
 
     @Test func fileDigestEqualsDigestOfBytes() throws {
