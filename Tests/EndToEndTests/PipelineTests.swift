@@ -48,4 +48,11 @@ struct PipelineTests {
         let again = try await run(Programs.command, arguments)
         #expect(again.process.terminationStatus == 0 && again.standardOutput.contains("succeeded"))
     }
+
+    @Test(arguments: [["ls", "--nonsense"], ["generate", "--nonsense"], ["run"], ["log", "lm", "--attempt", "first"]])
+    func aWrongCommandLineEndsWith2(arguments: [String]) async throws {
+        let program = try await run(Programs.command, arguments)
+        #expect(program.process.terminationStatus == 2)
+        #expect(program.standardError.contains("Usage: "), "\(program.standardError)")
+    }
 }

@@ -11,7 +11,16 @@ struct HoneWorker: ParsableCommand {
 
     static func main() {
         MatrixKernels.chooseBeforeLoading()
-        main(nil)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch where exitCode(for: error) == .validationFailure {
+            // `hone generate` becomes this program, and its exit status for a wrong command line is 2.
+            complain(fullMessage(for: error))
+            exit(withError: ExitCode(2))
+        } catch {
+            exit(withError: error)
+        }
     }
 }
 

@@ -24,6 +24,23 @@ struct Hone: AsyncParsableCommand {
             CommandGroup(name: "Models", subcommands: [Generate.self, Score.self, Importance.self]),
             CommandGroup(name: "This machine", subcommands: [Info.self]),
         ])
+
+    /// As ArgumentParser's own, but a wrong command line ends with 2, not 64.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch where exitCode(for: error) == .validationFailure {
+            Terminal.complain(fullMessage(for: error))
+            exit(withError: ExitCode.usage)
+        } catch {
+            exit(withError: error)
+        }
+    }
 }
 
 /// The exit codes of every command.
