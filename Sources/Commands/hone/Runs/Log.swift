@@ -1,3 +1,4 @@
+import JobModel
 import ArgumentParser
 import DurableFiles
 import Glibc

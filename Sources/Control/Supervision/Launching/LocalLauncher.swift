@@ -1,6 +1,6 @@
 import DurableFiles
 import Glibc
-import JobModel
+package import JobModel
 import Subprocess
 import SystemPackage
 

@@ -1,3 +1,5 @@
+package import JobModel
+
 /// The environment of a worker, made from nothing: what the daemon was started with never reaches a job.
 package enum WorkerEnvironment {
     /// The variables for a worker in `run`, sorted by name.

@@ -1,3 +1,4 @@
+import JobModel
 import DurableFiles
 
 /// Every boundary of the control plane at which the daemon may die. A test walks this list, so that a new boundary
