@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import JobModel
 import Supervision
 
@@ -11,21 +10,13 @@ struct RootOption: ParsableArguments {
     var root: String?
 
     /// The places.
-    var place: Root {
-        let directory = root ?? ProcessInfo.processInfo.environment["HONE_ROOT"] ?? ""
-        return directory.isEmpty ? .system : .under(absolutePath(directory))
-    }
+    var place: Root { .named(root) }
 }
 
 /// For programs that read the output.
 struct JSONOption: ParsableArguments {
     @Flag(help: "Print JSON for programs.")
     var json = false
-}
-
-/// A path as seen from where the command was typed.
-func absolutePath(_ path: String) -> String {
-    path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
 }
 
 /// Prints a value as JSON with sorted keys, one line.

@@ -24,18 +24,8 @@ struct RootOptions: ParsableArguments {
             "Keep everything under DIR (default: $HONE_ROOT, else the system's directories).", valueName: "dir"))
     var root: String?
 
-    /// The root, absolute, since workers run in directories of their own.
-    var place: Root {
-        guard let directory = root ?? environment["HONE_ROOT"], !directory.isEmpty else { return .system }
-        return .under(Self.absolute(directory))
-    }
-
-    private static func absolute(_ path: String) -> String {
-        if path.hasPrefix("/") { return path }
-        guard let here = getcwd(nil, 0) else { return path }
-        defer { free(here) }
-        return "\(String(cString: here))/\(path)"
-    }
+    /// The places.
+    var place: Root { .named(root) }
 }
 
 /// The exit codes that systemd and people know.

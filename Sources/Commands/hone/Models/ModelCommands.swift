@@ -8,7 +8,7 @@ struct Score: ParsableCommand {
 
     @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 
-    func run() throws { try WorkerProgram.become(["score"] + arguments) }
+    func run() throws { try Engine.become(["score"] + arguments) }
 }
 
 struct Generate: ParsableCommand {
@@ -16,7 +16,7 @@ struct Generate: ParsableCommand {
 
     @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 
-    func run() throws { try WorkerProgram.become(["generate"] + arguments) }
+    func run() throws { try Engine.become(["generate"] + arguments) }
 }
 
 struct Importance: ParsableCommand {
@@ -24,5 +24,5 @@ struct Importance: ParsableCommand {
 
     @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 
-    func run() throws { try WorkerProgram.become(["importance"] + arguments) }
+    func run() throws { try Engine.become(["importance"] + arguments) }
 }

@@ -56,7 +56,7 @@ struct Info: ParsableCommand {
             root: place.runs, spool: place.spool, database: place.databaseFile, daemon: try DaemonLock.holder(place),
             cores: machine.cores, memory: machine.memory,
             matrixKernels: WorkerEnvironment.blasKernels(WorkerEnvironment.processorFlags()),
-            worker: try? WorkerProgram.locate(),
+            worker: try? Engine.locate(),
             methods: MethodDescription.all.filter(\.isImplemented).map(\.method.rawValue),
             jobs: counts(place))
     }

@@ -34,7 +34,7 @@ struct Run: AsyncParsableCommand {
 
     private func train(_ foreground: ForegroundRun) async throws -> WorkerExit {
         let flags = WorkerEnvironment.processorFlags()
-        let launcher = LocalLauncher(executable: try WorkerProgram.locate()) {
+        let launcher = LocalLauncher(executable: try Engine.locate()) {
             WorkerEnvironment.variables(run: $0, processorFlags: flags)
         }
         let (orders, order) = AsyncStream<WorkerOrder>.makeStream()

@@ -9,7 +9,7 @@ package enum WorkerProgram {
         guard let found = candidates.first(where: { access($0, X_OK) == 0 }) else {
             throw FileError(
                 path: candidates.joined(separator: ", "), operation: "find the worker program", code: 0,
-                detail: "no such program; name it with --worker")
+                detail: "no such program; name it with honed --worker, or in HONE_WORKER for hone")
         }
         return absolute(found)
     }

@@ -1,5 +1,6 @@
 import CLinux
 import DurableFiles
+import Glibc
 package import JobModel
 
 /// Where everything of one daemon lies.
@@ -40,6 +41,13 @@ package struct Root: Sendable, Hashable {
         metrics: "/var/lib/hone/metrics", models: "/var/lib/hone/models", datasets: "/var/lib/hone/datasets",
         configurationFile: "/etc/hone/hone.yaml", configurationDirectory: "/etc/hone/conf.d", isPrivate: false)
 
+    /// What a command line names: a directory, else that of $HONE_ROOT, else the system's places. Absolute, since workers
+    /// run in directories of their own.
+    package static func named(_ directory: String?) -> Root {
+        let named = directory ?? getenv("HONE_ROOT").map { String(cString: $0) } ?? ""
+        return named.isEmpty ? .system : .under(absolutePath(named))
+    }
+
     /// The queue.
     package var databaseFile: String { "\(database)/queue.db" }
     /// Held while a daemon works on this root.
@@ -67,4 +75,11 @@ package struct Root: Sendable, Hashable {
                 detail: "on a network file system, whose locks cannot be relied on; choose a local directory")
         }
     }
+}
+
+/// A path as seen from where the command was typed.
+package func absolutePath(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let here = getcwd(nil, 0) else { return path }
+    defer { free(here) }
+    return "\(String(cString: here))/\(path)"
 }
