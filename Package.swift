@@ -61,7 +61,7 @@ let engine: [Target] = [
     room("Safetensors", in: "Engine", ["DurableFiles", systemPackage]),
     room("Tokenization", in: "Engine", []),
     room("ChatTemplates", in: "Engine", []),
-    room("Transformer", in: "Engine", ["Compute", "Safetensors", "DurableFiles"]),
+    room("Transformer", in: "Engine", ["Compute", "Safetensors", "Tokenization", "DurableFiles"]),
     room("Alignment", in: "Engine", ["Compute"]),
     room("ContextCompression", in: "Engine", ["Transformer", "Compute", "Safetensors", "DurableFiles"]),
     room("Datasets", in: "Engine", ["Tokenization", "Compute", "DurableFiles"]),
@@ -74,7 +74,7 @@ let engine: [Target] = [
 ]
 
 let control: [Target] = [
-    room("JobQueue", in: "Control", ["JobModel", "CLinux", grdb]),
+    room("JobQueue", in: "Control", ["JobModel", "DurableFiles", "CLinux", grdb]),
     room("Systemd", in: "Control", ["CSystemd", logging]),
     room(
         "Supervision", in: "Control",
@@ -84,6 +84,13 @@ let control: [Target] = [
 let commands: [Target] = [
     command("honed", ["Supervision", "JobQueue", "JobModel", "Systemd", "DurableFiles", logging]),
     command("hone", ["Supervision", "JobQueue", "JobModel", "DurableFiles", logging]),
+    // Not a product: times steps, generation and scoring for Benchmarks/speed.
+    .executableTarget(
+        name: "hone-bench",
+        dependencies: [
+            "Training", "Transformer", "Datasets", "Safetensors", "Compute", "JobModel", "DurableFiles", arguments,
+        ],
+        path: "Benchmarks/hone-bench", swiftSettings: strict),
     command(
         "hone-worker",
         [

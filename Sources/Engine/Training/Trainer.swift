@@ -59,22 +59,27 @@ package final class Trainer<Task: TrainingTask> {
                 try saveIfDue()
                 if state.step == schedule.totalSteps { return state }
 
-                let step = try draw()
-                try task.prepare(step, stop)
-                task.parameters.zeroGradients(context.team)
-                for microbatch in step.microbatches.indices {
-                    state.tokens += try task.accumulate(microbatch, of: step)
-                    try stop.check()
-                }
-                let norm = try finiteGradientNorm(step)
-                let rate = rates.rate(after: state.step)
-                optimizer.update(step: state.step + 1, learningRate: rate, gradientNorm: norm, context)
-                try report(step, gradientNorm: norm, learningRate: rate)
+                try takeStep()
             }
         } catch let stopped as StopSignal.Stopped {
             if stopped.mode == .checkpoint { try saveBeforeStopping() }
             throw stopped
         }
+    }
+
+    /// One optimizer step: draw, accumulate, clip, update, report. Benchmarks time this.
+    package func takeStep() throws {
+        let step = try draw()
+        try task.prepare(step, stop)
+        task.parameters.zeroGradients(context.team)
+        for microbatch in step.microbatches.indices {
+            state.tokens += try task.accumulate(microbatch, of: step)
+            try stop.check()
+        }
+        let norm = try finiteGradientNorm(step)
+        let rate = rates.rate(after: state.step)
+        optimizer.update(step: state.step + 1, learningRate: rate, gradientNorm: norm, context)
+        try report(step, gradientNorm: norm, learningRate: rate)
     }
 
     private func draw() throws -> StepRows {

@@ -17,7 +17,7 @@ package struct ReferenceModel {
     }
 
     /// Log-probabilities of every target of a batch.
-    func score(_ batch: PreferenceBatch, _ workspace: Workspace) throws -> [Double] {
+    package func score(_ batch: PreferenceBatch, _ workspace: Workspace) throws -> [Double] {
         try model.check(batch.packed.ids, batch.packed.layout)
         return try workspace.with {
             SequencePass(model, batch.packed.layout, count: batch.targets.count, recording: .none, [], $0)
