@@ -126,9 +126,9 @@ func refusal(of text: String, format: SpecFormat = .yaml, paths: InputPathRule =
     @Test func referenceFollowsTheAdapter() throws {
         let adapted = try decoded("{name: t, method: dpo, model: m, dataset: {train: x}, adapter: {}}")
         #expect(adapted.reference == .adapterOff)
-        #expect(adapted.adapter?.targets == AdapterTarget.allCases)
+        #expect(adapted.adapter?.targets == .all)
         #expect(try decoded(Examples.sft).reference == .none)
-        #expect(try decoded(Examples.sft).adapter?.targets == [.query, .value])
+        #expect(try decoded(Examples.sft).adapter?.targets == .named([.query, .value]))
     }
 
     @Test func shapesOfNewModelsAreResolved() throws {

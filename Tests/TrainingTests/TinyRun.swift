@@ -77,10 +77,7 @@ final class TinyRun {
     func task() throws -> PreferenceTask {
         let adapters: AdapterPlan =
             spec.adapter.map {
-                .fresh(
-                    Transformer.AdapterSettings(
-                        rank: $0.rank, alpha: $0.alpha, dropout: $0.dropout, targets: .named($0.targets.map(\.rawValue))
-                    ), seed: 9)
+                .fresh(Transformer.AdapterSettings($0), seed: 9)
             } ?? .none
         let model = try LanguageModel(
             folder: folder, trained: spec.adapter == nil ? .all : .none, adapters: adapters, team: team)

@@ -28,9 +28,9 @@ indirect enum PatternNode: Sendable {
 }
 
 /// Why a pattern cannot be used.
-struct PatternError: Error, Equatable {
+package struct PatternError: Error, Equatable {
     /// What stands in the pattern, and where.
-    let found: String
+    package let found: String
     /// What would be possible instead.
-    let expected: String
+    package let expected: String
 }

@@ -26,7 +26,8 @@ package struct ModelFolder: Sendable {
     /// Digest of everything that decides what the model computes.
     package func digest(_ interruption: () throws -> Void) throws -> String {
         var lines = ""
-        for name in try directoryNames(path) where name == "config.json" || name.hasSuffix(".safetensors") {
+        for name in try directoryNames(path)
+        where ["config.json", "adapter_config.json"].contains(name) || name.hasSuffix(".safetensors") {
             lines += "\(name) \(try SHA256.hex(ofFile: path + "/" + name, checkpoint: interruption).hex)\n"
         }
         return SHA256.hex(of: lines)

@@ -52,9 +52,26 @@ package struct PolicyModel {
 
     package var hasAdapters: Bool { adapter != nil }
 
+    /// Whether the starting model is this one with its adapters off: not where modules are trained whole.
+    var isBaseWithoutAdapters: Bool { model.adapters.map { !$0.replacesModules } ?? false }
+
+    /// What is trained, for the log of a job.
+    package func description(start: String?) -> String {
+        let own = model.weights.entries.reduce(0) { $0 + $1.count }
+        guard let settings = model.adapters?.settings else { return "trains all \(own) parameters" }
+        var words = ["rank \(settings.rank), alpha \(settings.alpha)"]
+        if settings.isRankStabilized { words.append("rank-stabilised") }
+        if settings.dropout > 0 { words.append("dropout \(settings.dropout)") }
+        if !settings.modulesToSave.isEmpty {
+            words.append("whole modules: \(settings.modulesToSave.joined(separator: ", "))")
+        }
+        return "trains \(store.count) parameters beside \(own): adapter of \(words.joined(separator: ", ")); "
+            + "it starts \(start.map { "from \($0)" } ?? "as its base")"
+    }
+
     /// Random numbers of adapter dropout for one microbatch of the run; nil without dropout.
     package func pass(seed: Int64, step: Int, microbatch: Int) -> Pass {
-        guard let adapter, adapter.dropout > 0 else { return Pass() }
+        guard let rate = model.adapters?.settings.dropout, rate > 0 else { return Pass() }
         return Pass(dropout: Randomness.dropout.stream(seed: seed, index: step << 16 | microbatch))
     }
 }

@@ -21,13 +21,15 @@ struct ReferenceSource {
     }
 
     private enum Kind {
-        case adaptersOff, frozenStart
+        case adaptersOff, base, frozenStart
         case other(String)
     }
 
-    /// A fresh adapter starts as its base, so the base is the starting model too; a continued one is not.
+    /// A fresh adapter starts as its base, so the base is the starting model too; a continued one is not. Where whole
+    /// modules are trained the base is a model of its own, whose other weights are the same mapped pages.
     private func kind() throws -> Kind {
         let isContinued = spec.adapter?.start != nil
+        let base: Kind = policy.isBaseWithoutAdapters ? .adaptersOff : .base
         switch spec.reference {
         case .none: throw TrainingError.specification("reference: none, and method \(spec.method.rawValue) needs one")
         case .input: return .other(try inputs.required(.reference))
@@ -35,9 +37,9 @@ struct ReferenceSource {
             guard policy.hasAdapters else {
                 throw TrainingError.specification("reference: adapter_off without an adapter; use cached or live")
             }
-            return .adaptersOff
+            return base
         case .cached, .live, .initialAdapter:
-            return policy.hasAdapters && !isContinued ? .adaptersOff : .frozenStart
+            return policy.hasAdapters && !isContinued ? base : .frozenStart
         }
     }
 
@@ -45,6 +47,9 @@ struct ReferenceSource {
         switch try kind() {
         case .adaptersOff:
             return ReferenceModel(policy.model, adapters: .off, isStart: spec.adapter?.start == nil)
+        case .base:
+            return ReferenceModel(
+                try LanguageModel(folder: inputs.required(.model), team: team), isStart: spec.adapter?.start == nil)
         case .frozenStart:
             let adapters: AdapterPlan =
                 spec.adapter?.start == nil
@@ -69,7 +74,7 @@ struct ReferenceSource {
     func digest(_ interruption: () throws -> Void) throws -> String {
         let parts =
             switch try kind() {
-            case .adaptersOff: [try inputs.required(.model)]
+            case .adaptersOff, .base: [try inputs.required(.model)]
             case .frozenStart: [try inputs.required(.model)] + (inputs[.adapterStart].map { [$0] } ?? [])
             case .other(let path): [path]
             }
@@ -89,8 +94,11 @@ struct ReferenceSource {
     var description: String {
         let model =
             switch try? kind() {
-            case .adaptersOff: "the model with its adapter off"
-            case .frozenStart: "a frozen copy of the starting model"
+            case .adaptersOff: "the base model (the model with its adapter off)"
+            case .base: "the base model, frozen beside the trained one"
+            case .frozenStart:
+                spec.adapter?.start == nil
+                    ? "a frozen copy of the starting model" : "the base model with the initial adapter, frozen"
             case .other(let path): path
             case nil: "none"
             }

@@ -1,7 +1,7 @@
 import Alignment
 import Datasets
-import JobModel
-import Transformer
+package import JobModel
+package import Transformer
 
 // The specification's values as the engine's own: the two planes share no types, and this is where they meet.
 
@@ -34,10 +34,18 @@ extension EncodingSettings {
 }
 
 extension Transformer.AdapterSettings {
-    init(_ settings: JobModel.AdapterSettings) {
+    /// The settings of a specification.
+    package init(_ settings: JobModel.AdapterSettings) {
+        let targets: Targets =
+            switch settings.targets {
+            case .all: .allLinear
+            case .named(let names): .named(names.map(\.rawValue))
+            case .expression(let expression): .expression(expression)
+            }
         self.init(
-            rank: settings.rank, alpha: settings.alpha, dropout: settings.dropout,
-            targets: .named(settings.targets.map(\.rawValue)), isRankStabilized: settings.rslora)
+            rank: settings.rank, alpha: settings.alpha, dropout: settings.dropout, targets: targets,
+            layers: settings.layers, isRankStabilized: settings.rslora, rankPattern: settings.rankPattern,
+            alphaPattern: settings.alphaPattern, modulesToSave: settings.modulesToSave)
     }
 }
 

@@ -74,6 +74,7 @@ package struct TaskAssembly {
             observer.noted(try examples.sequence(0).description(encoder.codec))
             return examples
         }
+        observer.noted("model: \(policy.description(start: inputs[.adapterStart]))")
         observer.began(.tokenize)
         guard let training = try examples(.trainingData) else { throw missing(.trainingData) }
         return LanguageModelingTask(
@@ -99,6 +100,7 @@ package struct TaskAssembly {
         guard let training = try examples(.trainingData) else { throw missing(.trainingData) }
         let evaluation = try examples(.evaluationData)
         observer.noted(try training.pair(0).description(encoder.codec))
+        observer.noted("model: \(policy.description(start: inputs[.adapterStart]))")
         observer.noted("reference: \(source.description)")
         let workspace = Workspace(team: team)
         let scorer = PreferenceScorer(

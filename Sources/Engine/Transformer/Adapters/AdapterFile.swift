@@ -9,10 +9,11 @@ extension AdapterSettings {
     package init(_ root: JSONValue, file: String) throws(ModelError) {
         let fields = try JSONFields(root, file: file)
         try Self.checkFeatures(fields)
+        let targets = try Self.targets(fields)
         self.init(
-            rank: try fields.requiredCount("r", limit: 1 << 16), alpha: try fields.positive("lora_alpha") ?? 8,
-            dropout: try Self.dropout(fields), targets: try Self.targets(fields),
-            isRankStabilized: try fields.bool("use_rslora") ?? false)
+            rank: try fields.count("r", limit: 1 << 16) ?? 8, alpha: try fields.positive("lora_alpha") ?? 8,
+            dropout: try Self.dropout(fields), targets: targets, layers: try Self.layers(fields, targets),
+            isRankStabilized: try fields.bool("use_rslora") ?? false, modulesToSave: try Self.modulesToSave(fields))
         for (name, value) in try Self.pattern("rank_pattern", fields) {
             guard case .integer(let rank) = value, (1...1 << 16).contains(rank) else {
                 throw fields.malformed("rank_pattern.\(name)", value, "a whole number between 1 and \(1 << 16)")
@@ -32,24 +33,29 @@ extension AdapterSettings {
     ///
     /// - Parameter base: what the adapter was trained on: a folder or a model's name.
     package func encoded(base: String) -> JSONValue {
-        let names =
+        let targets: JSONValue =
             switch targets {
             // Spelled out, as PEFT does: the names are the same in every family's files.
-            case .allLinear: WeightTable.llamaNames.linearNames
-            case .named(let names): names
+            case .allLinear: Self.encoded(WeightTable.llamaNames.linearNames.sorted())
+            case .named(let names): Self.encoded(names.sorted())
+            case .expression(let expression): .string(expression)
             }
         return .object([
             "peft_type": .string("LORA"), "task_type": .string("CAUSAL_LM"),
             "base_model_name_or_path": .string(base), "r": .integer(rank), "lora_alpha": Self.encoded(alpha),
             "lora_dropout": .number(dropout), "bias": .string("none"), "fan_in_fan_out": .bool(false),
-            "inference_mode": .bool(true), "init_lora_weights": .bool(true), "modules_to_save": .null,
-            "layers_pattern": .null, "layers_to_transform": .null,
+            "inference_mode": .bool(true), "init_lora_weights": .bool(true),
+            "modules_to_save": modulesToSave.isEmpty ? .null : Self.encoded(modulesToSave),
+            "layers_pattern": .null,
+            "layers_to_transform": layers.map { .array($0.map { .integer($0) }) } ?? .null,
             "rank_pattern": .object(rankPattern.mapValues { .integer($0) }),
             "alpha_pattern": .object(alphaPattern.mapValues { Self.encoded($0) }),
             "use_rslora": .bool(isRankStabilized), "use_dora": .bool(false), "revision": .null,
-            "target_modules": .array(names.sorted().map { .string($0) }),
+            "target_modules": targets,
         ])
     }
+
+    private static func encoded(_ names: [String]) -> JSONValue { .array(names.map { .string($0) }) }
 
     private static func encoded(_ alpha: Double) -> JSONValue {
         Int(exactly: alpha).map { .integer($0) } ?? .number(alpha)
@@ -67,30 +73,65 @@ extension AdapterSettings {
     private static func targets(_ fields: JSONFields) throws(ModelError) -> Targets {
         switch fields.value("target_modules") {
         case .string("all-linear"): return .allLinear
-        case .string(let expression):
-            throw .unsupportedFeature(
-                file: fields.file, key: "target_modules", found: "the expression \"\(expression)\"",
-                supported: "\"all-linear\" or a list of names")
+        case .string(let expression): return .expression(expression)
         case nil:
             throw .malformedField(
                 file: fields.file, key: "target_modules", found: "nothing",
-                expected: "\"all-linear\" or a list of names")
+                expected: "\"all-linear\", a list of names or a regular expression")
         default: return .named(try fields.strings("target_modules") ?? [])
         }
+    }
+
+    /// `layers_to_transform`: one layer or a list of them.
+    private static func layers(_ fields: JSONFields, _ targets: Targets) throws(ModelError) -> [Int]? {
+        let key = "layers_to_transform"
+        let items: [JSONValue]
+        switch fields.value(key) {
+        case nil, .array([]): return nil
+        case .array(let list): items = list
+        case let single?: items = [single]
+        }
+        if case .expression = targets {
+            throw .unsupportedFeature(
+                file: fields.file, key: key, found: "a choice of layers beside an expression in target_modules",
+                supported: "an expression that names the layers")
+        }
+        var layers: [Int] = []
+        for item in items {
+            guard case .integer(let layer) = item, layer >= 0 else {
+                throw fields.malformed(key, item, "a layer from 0 on, or a list of them")
+            }
+            layers.append(layer)
+        }
+        return layers
+    }
+
+    private static func modulesToSave(_ fields: JSONFields) throws(ModelError) -> [String] {
+        let names = try fields.strings("modules_to_save") ?? []
+        for name in names where name.isEmpty || name.contains(where: { "^$*+?[](){}|\\".contains($0) }) {
+            throw .unsupportedFeature(
+                file: fields.file, key: "modules_to_save", found: "the expression \"\(name)\"",
+                supported: "names of modules")
+        }
+        return names
     }
 
     private static func pattern(
         _ key: String, _ fields: JSONFields
     ) throws(ModelError) -> [(name: String, value: JSONValue)] {
         guard let object = try fields.object(key) else { return [] }
-        for name in object.values.keys.sorted() where name.contains(where: { "^$*+?[](){}|\\".contains($0) }) {
-            throw .unsupportedFeature(
-                file: fields.file, key: key, found: "the expression \"\(name)\"", supported: "names of linears")
-        }
         return object.values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// Refuses what changes the computation and is not implemented.
+    /// Keys that are read above, or that change nothing of what a trained adapter computes.
+    private static let knownKeys: Set<String> = [
+        "peft_type", "r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora", "rank_pattern", "alpha_pattern",
+        "layers_to_transform", "layers_pattern", "modules_to_save", "bias", "init_lora_weights", "task_type",
+        "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode", "megatron_core",
+        "loftq_config", "eva_config", "corda_config", "lora_ga_config", "qalora_group_size", "runtime_config",
+    ]
+
+    /// Refuses what changes the computation and is not implemented, by name; also what is not known here at all.
     private static func checkFeatures(_ fields: JSONFields) throws(ModelError) {
         let type = try fields.string("peft_type") ?? "LORA"
         guard type.uppercased() == "LORA" else {
@@ -100,15 +141,17 @@ extension AdapterSettings {
         guard bias == "none" else {
             throw .unsupportedFeature(file: fields.file, key: "bias", found: bias, supported: "none")
         }
-        for key in ["use_dora", "fan_in_fan_out", "lora_bias", "use_qalora"] where try fields.bool(key) ?? false {
-            throw .unsupportedFeature(file: fields.file, key: key, found: "true", supported: "false")
+        switch fields.value("layers_pattern") {
+        case nil, .string(""), .string("layers"), .array([]), .array([.string("layers")]): break
+        case let other?:
+            throw .unsupportedFeature(
+                file: fields.file, key: "layers_pattern", found: other.kind, supported: "null or \"layers\"")
         }
-        for key in [
-            "layers_to_transform", "layers_pattern", "modules_to_save", "exclude_modules", "target_parameters",
-            "trainable_token_indices", "layer_replication", "megatron_config",
-        ] {
-            guard let value = fields.value(key), value != .array([]), value != .object([:]) else { continue }
-            throw .unsupportedFeature(file: fields.file, key: key, found: value.kind, supported: "null")
+        let off: [JSONValue] = [.null, .bool(false), .array([]), .object([:])]
+        for (key, value) in fields.values.sorted(by: { $0.key < $1.key })
+        where !knownKeys.contains(key) && !off.contains(value) {
+            throw .unsupportedFeature(
+                file: fields.file, key: key, found: value.kind, supported: "leaving it out, null, false or empty")
         }
         if case .string(let method)? = fields.value("init_lora_weights"),
             !["gaussian", "eva", "orthogonal"].contains(method)
@@ -139,8 +182,7 @@ package struct AdapterFolder {
     }
 
     /// Copies the tensors to their windows, strictly: nothing missing, nothing unused, every shape as expected.
-    func load(_ bindings: [AdapterBinding], into store: ParameterStore) throws {
-        let entries = bindings.entries
+    func load(_ entries: [WeightEntry], into store: ParameterStore) throws {
         let expected = Set(entries.map(\.name))
         let missing = entries.map(\.name).filter { !weights.contains($0) }
         guard missing.isEmpty else { throw ModelError.missingTensors(file: weights.path, names: missing) }

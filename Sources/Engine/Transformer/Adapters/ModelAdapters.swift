@@ -16,10 +16,6 @@ package enum AdapterPlan {
         }
     }
 
-    var file: String {
-        if case .loaded(let folder, _) = self { folder.path + "/adapter_config.json" } else { "adapter settings" }
-    }
-
     var isTrained: Bool {
         switch self {
         case .none: false
@@ -27,19 +23,33 @@ package enum AdapterPlan {
         case .loaded(_, let trained): trained
         }
     }
+
+    /// What the adapters add to a model.
+    func parts(for configuration: ModelConfiguration) throws(ModelError) -> AdapterParts {
+        guard let settings else { return .none }
+        if case .loaded(let folder, _) = self {
+            let file = folder.path + "/adapter_config.json"
+            return try AdapterModules(settings, for: configuration, file: file).parts(isStrict: false)
+        }
+        return try AdapterModules(settings, for: configuration, file: "adapter settings").parts(isStrict: true)
+    }
 }
 
 /// The adapters of one model and where their tensors are.
 package struct ModelAdapters {
     /// Ranks, scales, targets.
     package let settings: AdapterSettings
-    let bindings: [AdapterBinding]
+    let parts: AdapterParts
     /// The model's parameter store, or one of their own when they are frozen.
     let store: ParameterStore
 
+    /// Whether modules are trained whole. Then a pass with adapters off is not the base model: the modules have taken
+    /// their places in it.
+    package var replacesModules: Bool { !parts.saved.isEmpty }
+
     /// The adapter beside one linear, or nil.
     func adapter(layer: Int, _ linear: LayerRole) -> LowRankAdapter? {
-        guard let binding = bindings.first(where: { $0.layer == layer && $0.linear == linear }),
+        guard let binding = parts.bindings.first(where: { $0.layer == layer && $0.linear == linear }),
             let down = store[binding.down.name], let up = store[binding.up.name]
         else { return nil }
         return LowRankAdapter(down: down, up: up, scale: Real(binding.scale))
@@ -51,15 +61,27 @@ package struct ModelAdapters {
         return adapter(layer: layer, linear)
     }
 
-    /// Draws fresh matrices A.
-    func draw(seed: UInt64) {
-        for (index, binding) in bindings.enumerated() {
+    /// The tensor that takes the place of the base's, or nil.
+    func replacement(of role: WeightRole) -> Parameter? {
+        parts.saved.first { $0.role == role }.flatMap { store[$0.name] }
+    }
+
+    /// Whether embedding and head, one tensor in the base, are two here.
+    var untiesHead: Bool { replacement(of: .embedding) != nil || replacement(of: .head) != nil }
+
+    /// Draws fresh matrices A; whole modules start as the base's.
+    func start(from base: ModelWeights, seed: UInt64) {
+        for (index, binding) in parts.bindings.enumerated() {
             guard let down = store[binding.down.name]?.value else { continue }
             let bound = 1 / Double(binding.down.columns).squareRoot()
             let stream = RandomStream(seed: seed, stream: UInt64(index))
             for element in 0..<down.count {
                 down.base[element] = Real(bound * (2 * stream.uniform(UInt64(element)) - 1))
             }
+        }
+        for entry in parts.saved {
+            let original = base[entry.role] ?? (entry.role == .head ? base[.embedding] : nil)
+            if let original { store[entry.name]?.value.copy(from: original.value) }
         }
     }
 }

@@ -23,10 +23,10 @@ extension LanguageModel {
         _ configuration: ModelConfiguration, from source: WeightSource, trained: TrainedTensors = .none,
         adapters plan: AdapterPlan = .none, contextLength: Int? = nil, headChunkRows: Int? = nil, team: ThreadTeam
     ) throws {
-        let bindings = try plan.settings.map { try $0.bindings(for: configuration, file: plan.file) } ?? []
+        let parts = try plan.parts(for: configuration)
         let weights = try ModelWeights(
-            configuration, from: source, trained: trained, adapters: plan.isTrained ? bindings.entries : [], team: team)
-        let adapters = try Self.adapters(plan, bindings, weights)
+            configuration, from: source, trained: trained, adapters: plan.isTrained ? parts.entries : [], team: team)
+        let adapters = try Self.adapters(plan, parts, weights)
         let length = contextLength ?? configuration.trainedLength
         let assembly = Assembly(configuration, weights, adapters, contextLength: length)
         let embedding = assembly.parameter(.embedding)
@@ -34,22 +34,21 @@ extension LanguageModel {
             configuration: configuration, contextLength: length, embedding: Embedding(weight: embedding),
             stack: assembly.stack,
             norm: RMSNorm(weight: assembly.parameter(.finalNorm), epsilon: configuration.normEpsilon),
-            head: LanguageModelHead(
-                weight: configuration.tiesEmbeddings ? embedding : assembly.parameter(.head), chunkRows: headChunkRows),
+            head: LanguageModelHead(weight: assembly.head, chunkRows: headChunkRows),
             weights: weights, adapters: adapters)
     }
 
     private static func adapters(
-        _ plan: AdapterPlan, _ bindings: [AdapterBinding], _ weights: ModelWeights
+        _ plan: AdapterPlan, _ parts: AdapterParts, _ weights: ModelWeights
     ) throws -> ModelAdapters? {
         guard let settings = plan.settings else { return nil }
         let own = plan.isTrained ? weights.store : nil
-        let store = try own ?? ParameterStore(bindings.entries, trained: false)
-        let adapters = ModelAdapters(settings: settings, bindings: bindings, store: store)
+        let store = try own ?? ParameterStore(parts.entries, trained: false)
+        let adapters = ModelAdapters(settings: settings, parts: parts, store: store)
         switch plan {
         case .none: break
-        case .fresh(_, let seed): adapters.draw(seed: seed)
-        case .loaded(let folder, _): try folder.load(bindings, into: store)
+        case .fresh(_, let seed): adapters.start(from: weights, seed: seed)
+        case .loaded(let folder, _): try folder.load(parts.entries, into: store)
         }
         return adapters
     }
@@ -95,7 +94,7 @@ private struct Assembly {
             RMSNorm(weight: parameter(.layer(layer, role)), epsilon: epsilon)
         }
         func headNorm(_ role: LayerRole) -> HeadNorm? {
-            weights[.layer(layer, role)].map { HeadNorm(weight: $0, epsilon: epsilon) }
+            optional(.layer(layer, role)).map { HeadNorm(weight: $0, epsilon: epsilon) }
         }
         return DecoderBlock(
             attention: SelfAttention(
@@ -109,7 +108,7 @@ private struct Assembly {
     private func group(_ layer: Int, _ index: Int) -> LinearGroup {
         let members = LayerRole.linearGroups[index].map { linear in
             LinearGroup.Member(
-                weight: parameter(.layer(layer, linear)), bias: linear.bias.flatMap { weights[.layer(layer, $0)] },
+                weight: parameter(.layer(layer, linear)), bias: linear.bias.flatMap { optional(.layer(layer, $0)) },
                 adapter: adapters?.adapter(layer: layer, linear))
         }
         let dropout = adapters.map {
@@ -126,8 +125,18 @@ private struct Assembly {
             window: configuration.windows[layer])
     }
 
+    /// The tied head stays the base's embedding when adapters train the embedding whole, as in PEFT.
+    var head: Parameter {
+        if let replacement = adapters?.replacement(of: .head) { return replacement }
+        return configuration.tiesEmbeddings ? base(.embedding) : base(.head)
+    }
+
     /// A tensor that the weight table lists for this configuration; loading has checked that it is there.
-    func parameter(_ role: WeightRole) -> Parameter {
+    func parameter(_ role: WeightRole) -> Parameter { adapters?.replacement(of: role) ?? base(role) }
+
+    private func optional(_ role: WeightRole) -> Parameter? { adapters?.replacement(of: role) ?? weights[role] }
+
+    private func base(_ role: WeightRole) -> Parameter {
         guard let parameter = weights[role] else { preconditionFailure("the weight table lists no \(role)") }
         return parameter
     }

@@ -24,9 +24,10 @@ extension LanguageModel {
     package func save(
         into directory: inout DurableDirectory, _ options: ModelSaveOptions = ModelSaveOptions(), team: ThreadTeam
     ) throws {
+        let (configuration, entries) = saved(options)
         try directory.add("config.json", configuration.encoded(elementType: options.element.torchName).text)
-        let tensors = weights.entries.map { tensor($0, options, team) }
-        let shards = Self.shards(weights.entries, options)
+        let tensors = entries.map { tensor($0, options, team) }
+        let shards = Self.shards(entries, options)
         guard shards.count > 1 else {
             return try directory.add("model.safetensors") { try SafetensorsWriter.write(tensors, to: &$0) }
         }
@@ -34,9 +35,9 @@ extension LanguageModel {
         for (index, shard) in shards.enumerated() {
             let name = "model-\(padded(index + 1))-of-\(padded(shards.count)).safetensors"
             try directory.add(name) { try SafetensorsWriter.write(Array(tensors[shard]), to: &$0) }
-            for entry in weights.entries[shard] { map[entry.name] = .string(name) }
+            for entry in entries[shard] { map[entry.name] = .string(name) }
         }
-        let total = weights.entries.reduce(0) { $0 + Self.byteCount($1, options) }
+        let total = entries.reduce(0) { $0 + Self.byteCount($1, options) }
         let index = JSONValue.object([
             "metadata": .object(["total_size": .integer(total)]), "weight_map": .object(map),
         ])
@@ -49,15 +50,28 @@ extension LanguageModel {
     package func saveAdapters(into directory: inout DurableDirectory, base: String) throws {
         guard let adapters else { return }
         try directory.add("adapter_config.json", adapters.settings.encoded(base: base).text)
-        let tensors = adapters.bindings.entries.compactMap { entry in
+        let tensors = adapters.parts.entries.compactMap { entry in
             adapters.store[entry.name].map { Self.tensor(entry, $0.value, .float32) }
         }
         try directory.add("adapter_model.safetensors") { try SafetensorsWriter.write(tensors, to: &$0) }
     }
 
+    /// What is written. Adapters that train embedding or head whole make two tensors of a tied one.
+    private func saved(_ options: ModelSaveOptions) -> (ModelConfiguration, [WeightEntry]) {
+        guard options.mergesAdapters, configuration.tiesEmbeddings, adapters?.untiesHead == true else {
+            return (configuration, weights.entries)
+        }
+        var untied = configuration
+        untied.tiesEmbeddings = false
+        return (untied, WeightTable.entries(of: untied))
+    }
+
     /// A tensor to write, its adapter merged on the way where there is one.
     private func tensor(_ entry: WeightEntry, _ options: ModelSaveOptions, _ team: ThreadTeam) -> TensorToWrite {
-        guard let weight = weights[entry.role]?.value else {
+        if options.mergesAdapters, let replacement = adapters?.replacement(of: entry.role) {
+            return Self.tensor(entry, replacement.value, options.element)
+        }
+        guard let weight = (weights[entry.role] ?? (entry.role == .head ? weights[.embedding] : nil))?.value else {
             preconditionFailure("the weight table lists no \(entry.name)")
         }
         guard options.mergesAdapters, let adapter = adapters?.adapter(of: entry.role) else {

@@ -117,10 +117,14 @@ package struct WeightTable: Sendable {
             }
         }
         entries.append(entry(table.finalNorm, .finalNorm, [configuration.hiddenSize]))
-        if !configuration.tiesEmbeddings {
-            entries.append(entry(table.head, .head, [configuration.vocabularySize, configuration.hiddenSize]))
-        }
+        if !configuration.tiesEmbeddings { entries.append(headEntry(of: configuration)) }
         return entries
+    }
+
+    /// The head as a tensor of its own.
+    static func headEntry(of configuration: ModelConfiguration) -> WeightEntry {
+        entry(
+            table(of: configuration.family).head, .head, [configuration.vocabularySize, configuration.hiddenSize])
     }
 
     private static func entry(_ name: String, _ role: WeightRole, _ shape: [Int]) -> WeightEntry {

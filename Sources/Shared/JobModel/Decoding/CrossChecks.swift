@@ -5,6 +5,7 @@ enum CrossChecks {
         checkDependencies(spec, &reader)
         checkInputs(spec, &reader)
         checkDataset(spec, &reader)
+        checkAdapter(spec, &reader)
         checkReference(&spec, &reader)
         checkEvaluation(spec, &reader)
         switch spec.objective {
@@ -43,11 +44,23 @@ enum CrossChecks {
         if spec.compressor != nil, spec.method != .gmsaFinetune {
             reader.report("compressor", "only method gmsa-finetune reads one")
         }
-        if spec.compressor == nil, spec.method == .gmsaFinetune, !reader.isFaulty("compressor") {
-            reader.report("compressor", "missing; write {job: NAME} of a gmsa-autoencoder job")
-        }
+        checkCompressor(spec, &reader)
         if spec.adapter != nil, ![.sft, .dpo, .tiDPO].contains(spec.method) {
             reader.report("adapter", "method \(spec.method.rawValue) does not take one")
+        }
+    }
+
+    /// Fine-tuning reads a trained compressor, or says of what shape an untrained one is: never both.
+    private static func checkCompressor(_ spec: JobSpec, _ reader: inout SpecReader) {
+        guard spec.method == .gmsaFinetune, !reader.isFaulty("compressor") else { return }
+        let shape = ["encoder", "merge", "lsa"].map { "objective." + $0 }
+        if spec.compressor == nil, !reader.isWritten(shape[0]) {
+            reader.report(
+                "compressor",
+                "missing; write {job: NAME} of a gmsa-autoencoder job, or objective.encoder for an untrained one")
+        }
+        for path in shape where spec.compressor != nil && reader.isWritten(path) {
+            reader.report(path, "the compressor of compressor: has its own shape; leave this out")
         }
     }
 
@@ -62,6 +75,18 @@ enum CrossChecks {
         let names = [dataset.columns.prompt, dataset.columns.chosen, dataset.columns.rejected]
         if spec.method.readsPreferences, Set(names).count < names.count {
             reader.report("dataset.columns", "prompt, chosen and rejected have to be three different fields")
+        }
+    }
+
+    private static func checkAdapter(_ spec: JobSpec, _ reader: inout SpecReader) {
+        guard let adapter = spec.adapter else { return }
+        if adapter.start != nil {
+            for key in SpecificationTable.adapterShapeKeys where reader.isWritten("adapter.\(key)") {
+                reader.report("adapter.\(key)", "comes from the adapter in adapter.start; leave it out")
+            }
+        }
+        if adapter.layers != nil, case .expression = adapter.targets {
+            reader.report("adapter.layers", "the expression in adapter.targets has to name the layers itself")
         }
     }
 

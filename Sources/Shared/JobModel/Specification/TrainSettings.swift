@@ -74,35 +74,3 @@ package struct EvaluateSettings: Sendable, Hashable {
     /// The defaults.
     package init() {}
 }
-
-/// Low-rank adapters beside frozen linears.
-package struct AdapterSettings: Sendable, Hashable {
-    /// Rank of the two factors.
-    package var rank = 16
-    /// The product is scaled by alpha / rank (alpha / sqrt(rank) with `rslora`).
-    package var alpha = 32.0
-    /// Dropout on the adapter's input.
-    package var dropout = 0.0
-    /// Which linears of every block get one.
-    package var targets = AdapterTarget.allCases
-    /// Rank-stabilised scaling.
-    package var rslora = false
-    /// Also publish the model with the adapter merged in.
-    package var merge = false
-    /// An adapter to start from.
-    package var start: InputReference?
-
-    /// The defaults.
-    package init() {}
-}
-
-/// A linear of a transformer block, by its name in Hugging Face checkpoints.
-package enum AdapterTarget: String, Sendable, Hashable, CaseIterable {
-    case query = "q_proj"
-    case key = "k_proj"
-    case value = "v_proj"
-    case output = "o_proj"
-    case gate = "gate_proj"
-    case up = "up_proj"
-    case down = "down_proj"
-}

@@ -85,16 +85,6 @@ enum SpecificationTable {
         .value("answer", \.answer, .text(limit: 128), "field with the answer, for gmsa"),
     ])
 
-    static let adapter = Section<AdapterSettings>([
-        .value("rank", \.rank, .integer(1...65_536), "rank of the two factors"),
-        .value("alpha", \.alpha, .number(.positive), "the product is scaled by alpha / rank"),
-        .value("dropout", \.dropout, .number(.belowOne), "dropout on the adapter's input"),
-        .value("targets", \.targets, .adapterTargets, "which linears of every block get one"),
-        .value("rslora", \.rslora, .flag, "scale by alpha / sqrt(rank) instead"),
-        .value("merge", \.merge, .flag, "also publish the model with the adapter merged in"),
-        .optional("start", \.start, .input, "an adapter to start from"),
-    ])
-
     static let train = Section<TrainSettings>([
         .optional("epochs", \.epochs, .count(), "passes over the training rows; 1 if neither this nor steps is given"),
         .optional("steps", \.steps, .count(), "optimizer steps, instead of epochs"),
@@ -164,19 +154,6 @@ extension ValueGrammar where Value == Warmup {
             case .fraction(0): .integer(0)
             case .fraction(let share): .number(share)
             }
-        }
-    }
-}
-
-extension ValueGrammar where Value == [AdapterTarget] {
-    static var adapterTargets: ValueGrammar {
-        let list = ValueGrammar.list(of: ValueGrammar<AdapterTarget>.word, atLeast: 1)
-        return ValueGrammar(type: "all, or \(list.type)") { node, path, reader in
-            if case .scalar("all", _) = node.content { return AdapterTarget.allCases }
-            // In the order of a block, so that the order of the list never reaches numbers or files.
-            return list.parse(node, path, &reader).map { named in AdapterTarget.allCases.filter(named.contains) }
-        } write: { targets in
-            targets == AdapterTarget.allCases ? .text("all") : list.write(targets)
         }
     }
 }
