@@ -5,8 +5,9 @@ struct Bench {
     let context: Context
     private let random: RandomStream
 
-    init(threads: Int = 2, seed: UInt64 = 1) throws {
-        context = Context(arena: try Arena(byteCount: 1 << 28), team: try ThreadTeam(threads: threads))
+    init(threads: Int = 2, products: ProductPrecision = .full, seed: UInt64 = 1) throws {
+        context = Context(
+            arena: try Arena(byteCount: 1 << 28), team: try ThreadTeam(threads: threads, products: products))
         random = RandomStream(seed: seed, stream: 0)
     }
 

@@ -19,7 +19,7 @@ struct PlanCommand: ParsableCommand {
             defer { try? removeTree(directory) }
             let plan = try MemoryPlan(
                 spec, JobInputs(paths: spec), in: RunDirectory(directory),
-                team: ThreadTeam(threads: max(1, spec.resources.cpus)))
+                team: ThreadTeam(threads: max(1, spec.resources.cpus), products: spec.products))
             say(String(decoding: try JSONCoding.encode(plan), as: UTF8.self) + "\n")
         } catch {
             complain("\(error)")

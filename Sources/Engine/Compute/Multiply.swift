@@ -3,7 +3,8 @@ internal import COpenBLAS
 /// c = scale · a · b (+ c when `accumulate`).
 ///
 /// `multiply(dy.t, x.n, into: gradient, accumulate: true, context)` reads as dW += dYᵀ X. The larger side of `c` is split
-/// over the team; each part is one single-threaded product of the library. `c` must not overlap `a` or `b`.
+/// over the team; each part is one single-threaded product of the library, or of our own kernel where the team multiplies
+/// in bfloat16. `c` must not overlap `a` or `b`.
 package func multiply(
     _ a: Operand, _ b: Operand, into c: Matrix, accumulate: Bool = false, scale: Real = 1, _ context: Context
 ) {
@@ -16,17 +17,26 @@ package func multiply(
     precondition(
         a.rows == c.rows && b.columns == c.columns && a.columns == b.rows,
         "cannot multiply \(a.rows)×\(a.columns) by \(b.rows)×\(b.columns) into \(c.rows)×\(c.columns)")
-    let work = c.rows * c.columns * a.columns
-    if team.threads == 1 || work < smallestSharedProduct {
-        return multiplyHere(a, b, into: c, accumulate: accumulate, scale: scale)
+    let narrow = team.narrowProducts.flatMap {
+        $0.suits(rows: c.rows, columns: c.columns, depth: a.columns) ? $0 : nil
     }
+    func part(_ a: Operand, _ b: Operand, _ c: Matrix, thread: Int) {
+        #if !DoublePrecision
+            if let narrow {
+                return narrow.multiply(a, b, into: c, accumulate: accumulate, scale: scale, thread: thread)
+            }
+        #endif
+        multiplyHere(a, b, into: c, accumulate: accumulate, scale: scale)
+    }
+    let work = c.rows * c.columns * a.columns
+    if team.threads == 1 || work < smallestSharedProduct { return part(a, b, c, thread: 0) }
     if c.rows >= c.columns {
-        team.parallel(c.rows, grain: splitGrain) { rows in
-            multiplyHere(a.taking(rows: rows), b, into: c.rows(rows), accumulate: accumulate, scale: scale)
+        team.parts(c.rows, grain: splitGrain) { rows, thread in
+            part(a.taking(rows: rows), b, c.rows(rows), thread: thread)
         }
     } else {
-        team.parallel(c.columns, grain: splitGrain) { columns in
-            multiplyHere(a, b.taking(columns: columns), into: c.columns(columns), accumulate: accumulate, scale: scale)
+        team.parts(c.columns, grain: splitGrain) { columns, thread in
+            part(a, b.taking(columns: columns), c.columns(columns), thread: thread)
         }
     }
 }

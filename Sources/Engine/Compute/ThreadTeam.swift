@@ -10,12 +10,21 @@ package final class ThreadTeam: @unchecked Sendable {
     package let threads: Int
     private let handle: OpaquePointer
 
+    /// Memory for products in bfloat16; nil when products are in the engine's own type.
+    let narrowProducts: NarrowProducts?
+
+    /// In what the team multiplies: what it was asked for, or `full` where the processor cannot.
+    package var products: ProductPrecision { narrowProducts == nil ? .full : .bfloat16 }
+
     /// Starts `threads` − 1 threads. OpenBLAS is told to keep to the calling thread: the team splits the products.
-    package init(threads: Int) throws(ComputeError) {
+    ///
+    /// - Parameter products: bfloat16 is used where the processor has it; `self.products` says whether it is.
+    package init(threads: Int, products: ProductPrecision = .full) throws(ComputeError) {
         openblas_set_num_threads(1)
         guard threads > 0, let handle = hone_team_create(Int32(threads)) else { throw .noThreads(count: threads) }
         self.handle = handle
         self.threads = threads
+        narrowProducts = products == .bfloat16 ? NarrowProducts(threads: threads) : nil
     }
 
     deinit { hone_team_destroy(handle) }
@@ -23,29 +32,25 @@ package final class ThreadTeam: @unchecked Sendable {
     /// Runs `body` once per thread, with the thread's number.
     package func everyThread(_ body: (Int) -> Void) {
         if threads == 1 { return body(0) }
-        withoutActuallyEscaping(body) { escapable in
-            var box = escapable
-            withUnsafeMutablePointer(to: &box) { pointer in
-                hone_team_run(
-                    handle,
-                    { context, thread in
-                        context.unsafelyUnwrapped.assumingMemoryBound(to: ((Int) -> Void).self).pointee(Int(thread))
-                    }, pointer)
-            }
-        }
+        runClosure(handle, body)
     }
 
     /// Splits 0 ..< `count` into one contiguous part per thread, each a multiple of `grain` but the last, and runs
     /// `body` on the parts that are not empty. Less than two grains run on the caller alone.
     package func parallel(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
+        parts(count, grain: grain) { range, _ in body(range) }
+    }
+
+    /// The same split; `body` also gets the number of the thread it runs on.
+    func parts(_ count: Int, grain: Int, _ body: (_ range: Range<Int>, _ thread: Int) -> Void) {
         guard count > 0 else { return }
         let grains = (count + grain - 1) / grain
-        if threads == 1 || grains < 2 { return body(0..<count) }
+        if threads == 1 || grains < 2 { return body(0..<count, 0) }
         let team = threads
         everyThread { thread in
             let from = grains * thread / team * grain
             let to = min(count, grains * (thread + 1) / team * grain)
-            if from < to { body(from..<to) }
+            if from < to { body(from..<to, thread) }
         }
     }
 
@@ -80,3 +85,8 @@ private struct TaskCounter: @unchecked Sendable {
         return task < count ? task : nil
     }
 }
+
+/// `hone_team_run` for a closure that does not escape. Declared here because its captured values then stay on this
+/// thread's stack: a step makes some thousands of calls, and boxes would be as many heap allocations.
+@_silgen_name("hone_team_run_closure")
+private func runClosure(_ team: OpaquePointer, _ body: (Int) -> Void)

@@ -32,6 +32,7 @@ package struct JobRun {
     ///
     /// Throws `StopSignal.Stopped` when it was asked to stop, after saving.
     package func run(_ inputs: JobInputs, usage: () -> WorkerUsage) throws -> ResultRecord {
+        if let word = spec.fallback(of: team) { observer.noted(word) }
         let assembly = TaskAssembly(
             spec, inputs, in: directory, team: team, stop: stop, observer: observer)
         return try run(try assembly.task(), usage: usage)

@@ -87,7 +87,7 @@ struct ReferenceSource {
     /// What changes the last bits of scores.
     var arithmetic: String {
         let shared = spec.train.prefixSharing ? "shared prompts" : "separate prompts"
-        return "\(MemoryLayout<Real>.size * 8)-bit, \(shared), batches of \(batch), "
+        return "\(team.arithmetic), \(shared), batches of \(batch), "
             + "\(ThreadTeam.multiplyKernelName), \(ThreadTeam.rowKernelLevel), \(team.threads) threads"
     }
 

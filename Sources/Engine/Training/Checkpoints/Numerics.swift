@@ -11,7 +11,7 @@ package struct Numerics: Sendable, Hashable, Codable {
     /// Instruction-set level of the row kernels.
     package var rowKernels: String
     package var threads: Int
-    /// Type of weights and arithmetic.
+    /// Type of weights and arithmetic, and of products where it differs.
     package var type: String
     /// How sums over threads are ordered.
     package var reductions: String
@@ -23,7 +23,7 @@ package struct Numerics: Sendable, Hashable, Codable {
         multiplyKernel = ThreadTeam.multiplyKernelName
         rowKernels = ThreadTeam.rowKernelLevel
         threads = team.threads
-        type = MemoryLayout<Real>.size == 8 ? "float64" : "float32"
+        type = team.arithmetic
         reductions = "fixed split"
     }
 

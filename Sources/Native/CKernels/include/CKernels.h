@@ -118,3 +118,23 @@ int64_t hone_team_next(hone_team *team);
 // Zero pages of anonymous memory with huge pages asked for; null when there are none.
 void *hone_memory_map(size_t bytes);
 void hone_memory_unmap(void *memory, size_t bytes);
+
+// ---- bfloat16.c ------------------------------------------------------------------------------------------------
+
+// One side of a product: element (lane, depth) lies at lane · stride + depth when the depth is contiguous, else at
+// depth · stride + lane. A lane is a row of a or a column of b. `narrow` numbers are bfloat16, others float32.
+typedef struct {
+    const void *base;
+    size_t stride;
+    int depth_is_contiguous;
+    int narrow;
+} hone_bf16_operand;
+
+// Whether this processor has AVX512-BF16. The functions below need it.
+int hone_bf16_available(void);
+// Bytes of packing memory that one product needs; aligned to 64.
+size_t hone_bf16_workspace_size(void);
+// c = scale · a · b (+ c when `accumulate`), both sides rounded to bfloat16 (to nearest even), sums in float32.
+// Subnormal numbers count as zero.
+void hone_bf16_multiply(const hone_bf16_operand *a, const hone_bf16_operand *b, float *c, size_t stride, size_t rows,
+                        size_t columns, size_t depth, float scale, int accumulate, void *workspace);

@@ -26,6 +26,8 @@ package struct TrainSettings: Sendable, Hashable {
     package var clip = 1.0
     /// Key of every random number of the job.
     package var seed: Int64 = 0
+    /// Number type of the products of matrices.
+    package var precision = Precision.fp32
     /// Recompute the activations of a block in the backward pass instead of keeping them.
     package var recompute = false
     /// Let chosen and rejected share one prompt (exact).
@@ -44,6 +46,14 @@ package enum Schedule: String, Sendable, Hashable, CaseIterable {
     case linear
     /// Down to 0 along half a cosine.
     case cosine
+}
+
+/// Number type in which matrices are multiplied. Weights, gradients, optimizer state, norms, attention weights and losses
+/// are float32 in either case.
+package enum Precision: String, Sendable, Hashable, CaseIterable {
+    case fp32
+    /// Both sides of a product rounded to bfloat16, sums in float32; fp32 where the processor cannot.
+    case bf16
 }
 
 /// Length of the warmup.

@@ -64,7 +64,7 @@ enum SpecificationTable {
     static let dataset = Section<DatasetSettings>([
         .optional("train", \.train, .input, "rows to train on"),
         .optional("eval", \.eval, .input, "rows to evaluate on"),
-        .value("format", \.format, .word, "auto: .txt is text, everything else JSON Lines"),
+        .value("format", \.format, .word, "auto: what the name ends in says it, .jsonl, .json, .csv or .txt, each also .gz or .zst"),
         .optional(
             "max_length", \.maxLength, .count(atLeast: 2),
             "most tokens of prompt and response; left out: the model's context"),
@@ -72,6 +72,9 @@ enum SpecificationTable {
         .value("truncation", \.truncation, .word, "which end of a text that is too long is kept; fail: neither"),
         .value("tokenize", \.tokenize, .word, "prompt and response each on its own, or as one text"),
         .value("on_empty", \.onEmpty, .word, "what happens to a row with an empty response"),
+        .optional(
+            "chat_template", \.chatTemplate, .input,
+            "a Jinja file to render conversations with; left out: the model's own"),
         .section("columns", \.columns, columns),
     ])
 
@@ -81,6 +84,7 @@ enum SpecificationTable {
         .value("rejected", \.rejected, .text(limit: 128), "field with the dispreferred response"),
         .value("response", \.response, .text(limit: 128), "field with the response, for sft"),
         .value("text", \.text, .text(limit: 128), "field with the text, for pretrain"),
+        .value("messages", \.messages, .text(limit: 128), "field with the messages of a conversation, for sft"),
         .value("input", \.input, .text(limit: 128), "field with the context, for gmsa"),
         .value("answer", \.answer, .text(limit: 128), "field with the answer, for gmsa"),
     ])
@@ -99,6 +103,9 @@ enum SpecificationTable {
         .value("epsilon", \.epsilon, .number(.positive), "AdamW denominator offset"),
         .value("clip", \.clip, .number(.notNegative), "largest global gradient norm; 0: no clipping"),
         .value("seed", \.seed, .seed, "key of every random number of the job"),
+        .value(
+            "precision", \.precision, .word,
+            "number type of matrix products; bf16 is faster where the processor has AVX512-BF16, else fp32 is used"),
         .value(
             "recompute", \.recompute, .flag,
             "recompute activations of a block in the backward pass: less memory, more time"),

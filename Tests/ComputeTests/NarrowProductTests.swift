@@ -1,0 +1,70 @@
+#if !DoublePrecision
+    import Compute
+    import Testing
+
+    private let processorHasBFloat16 = (try? ThreadTeam(threads: 1, products: .bfloat16).products) == .bfloat16
+
+    @Suite(
+        "Products in bfloat16 against rounded sides multiplied in Double",
+        .enabled(if: processorHasBFloat16, "this processor has no AVX512-BF16"))
+    struct NarrowProductTests {
+        /// Whole tiles, ragged ends of every side, odd depth, several blocks of depth, rows and columns.
+        static let shapes = [(32, 32, 32), (33, 47, 65), (40, 100, 385), (530, 49, 33), (37, 800, 40), (48, 96, 1001)]
+
+        @Test(arguments: shapes, [1, 2, 3])
+        func everyLayout(shape: (Int, Int, Int), threads: Int) throws {
+            let bench = try Bench(threads: threads, products: .bfloat16)
+            let (m, n, k) = shape
+            let a = bench.normal(m, k, stream: 1, padding: 3)
+            let b = bench.normal(k, n, stream: 2, padding: 5)
+            let c = bench.normal(m, n, stream: 3, padding: 1)
+            let before = c.values
+            let expected = ReferenceMath.product(rounded(a), rounded(b))
+            multiply(a.n, b.n, into: c, accumulate: true, scale: 0.5, bench.context)
+            #expect(relativeError(c, zip(before, expected).map { zip($0, $1).map { $0 + 0.5 * $1 } }) < tolerance)
+
+            let d = bench.zeros(n, m)
+            multiply(b.t, a.t, into: d, bench.context)
+            #expect(relativeError(d, ReferenceMath.transposed(expected)) < tolerance)
+        }
+
+        @Test func roundingIsReallyDone() throws {
+            let bench = try Bench(products: .bfloat16)
+            let (a, b) = (bench.normal(64, 64, stream: 1), bench.normal(64, 64, stream: 2))
+            let c = bench.zeros(64, 64)
+            multiply(a.n, b.n, into: c, bench.context)
+            #expect(relativeError(c, ReferenceMath.product(a.values, b.values)) > 1e-4)
+        }
+
+        @Test func smallSidesStayInFloat32() throws {
+            let bench = try Bench(products: .bfloat16)
+            let (a, b) = (bench.normal(64, 16, stream: 1), bench.normal(16, 64, stream: 2))
+            let c = bench.zeros(64, 64)
+            multiply(a.n, b.n, into: c, bench.context)
+            #expect(relativeError(c, ReferenceMath.product(a.values, b.values)) < tolerance)
+        }
+
+        @Test(arguments: [(257, 65, 900), (64, 1000, 577)])
+        func bitsDoNotDependOnThreads(shape: (Int, Int, Int)) throws {
+            let (m, n, k) = shape
+            let results = try [1, 2, 5].map { threads in
+                let bench = try Bench(threads: threads, products: .bfloat16)
+                let c = bench.zeros(m, n)
+                multiply(
+                    bench.normal(m, k, stream: 1).n, bench.normal(k, n, stream: 2).n, into: c, bench.context)
+                return c.values
+            }
+            #expect(results.allSatisfy { $0 == results[0] })
+        }
+
+        /// To nearest, ties to even: bfloat16 is the upper half of a float32.
+        private func rounded(_ matrix: Matrix) -> [[Double]] {
+            matrix.values.map { row in
+                row.map { value in
+                    let bits = Float(value).bitPattern
+                    return Double(Float(bitPattern: (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000))
+                }
+            }
+        }
+    }
+#endif
