@@ -59,7 +59,7 @@ private final class StepObserver: TrainingObserver {
     var steps: [Step] { state.withLock { $0 } }
 
     func progressed(_ progress: ProgressEvent) {
-        let all = Int(progress.metrics["num_tokens"] ?? 0)
+        let all = Int(progress.metrics?["num_tokens"] ?? 0)
         state.withLock { steps in
             steps.append(
                 Step(loss: progress.loss ?? .nan, tokens: all - (steps.last?.allTokens ?? 0), allTokens: all))

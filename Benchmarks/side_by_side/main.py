@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Runs every contender of every case in turn and prints what came out. Started by Benchmarks/speed."""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+import inputs
+import machine
+import report
+from cases import Cases
+from shapes import SHAPES
+
+HERE = pathlib.Path(__file__).parent
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", action="append", choices=list(SHAPES))
+    parser.add_argument("--only", action="append", help="cases whose name contains this")
+    parser.add_argument("--contender", action="append", help="peers whose name contains this; 'none' for hone alone")
+    parser.add_argument("--precision", action="append", choices=["fp32", "bf16"])
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", type=pathlib.Path)
+    found = parser.parse_args()
+    found.shape = found.shape or ["smollm2-135m"]
+    found.precision = found.precision or ["fp32"]
+    return found
+
+
+def run(command, environment):
+    """The JSON line that a contender ends with, or why there is none."""
+    done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not lines:
+        return dict(error=(done.stderr.strip().splitlines() or ["no output"])[-1][:300])
+    return json.loads(lines[-1])
+
+
+def contenders(case, settings, precision, home):
+    """Name, command and environment of everybody who does a case, hone first."""
+    times = ["--threads", settings.threads, "--repeats", settings.repeats]
+    yield "hone", [os.environ["HONE_BENCH"], *case.hone, *times], machine.hone_environment()
+    for name, (tuned, script, arguments) in case.peers.items():
+        if settings.contender and not any(wanted in name for wanted in settings.contender):
+            continue
+        command = [os.environ["HONE_PYTHON"], HERE.parent / "peers/speed" / script, *arguments, *times,
+                   "--precision", precision]
+        yield name, command, machine.peer_environment(home, settings.threads, tuned)
+
+
+def measure(case, settings, precision, home):
+    """Rounds of all contenders, one after the other."""
+    results = {}
+    for _ in range(settings.rounds):
+        for name, command, environment in contenders(case, settings, precision, home):
+            limits = machine.limits(home, settings.threads)
+            started = time.time()
+            result = run(command, environment)
+            print(f"{case.name}: {name}: {describe(result)}, {time.time() - started:.0f} s", file=sys.stderr)
+            results.setdefault(name, []).append(dict(result, limits=limits, load=os.getloadavg()[0]))
+    return results
+
+
+def describe(result):
+    return result.get("error") or f"{statistics.median(result['seconds']):.3f} s"
+
+
+def main():
+    settings = options()
+    home = pathlib.Path(os.environ["OUT"])
+    home.mkdir(parents=True, exist_ok=True)
+    measured = []
+    for shape in settings.shape:
+        folder = inputs.model_folder(os.environ["HONE_BENCH"], home, shape)
+        for precision in settings.precision:
+            for case in Cases(home, folder, shape, precision).all():
+                if settings.only and not any(wanted in case.name for wanted in settings.only):
+                    continue
+                results = measure(case, settings, precision, home)
+                measured.append(dict(
+                    shape=shape, precision=precision, case=case.name, unit=case.unit, amount=case.amount,
+                    flops=case.flops, threads=settings.threads, contenders=results))
+                report.case(measured[-1])
+    output = settings.output or home / time.strftime("speed-%Y%m%d-%H%M%S.json")
+    output.write_text(json.dumps(dict(machine=machine.description(), measured=measured), indent=1))
+    print(f"\n{output}")
+
+
+if __name__ == "__main__":
+    main()
