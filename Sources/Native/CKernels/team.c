@@ -112,4 +112,28 @@ void hone_team_run(hone_team *team, hone_team_body body, void *context) {
     }
 }
 
+#if defined(__x86_64__) || defined(__aarch64__)
+#define SWIFT_CALL __attribute__((swiftcall))
+#define SWIFT_CONTEXT __attribute__((swift_context))
+#else
+#error "the calling convention of Swift closures is known for x86-64 and AArch64 only"
+#endif
+
+typedef SWIFT_CALL void (*closure_code)(intptr_t thread, SWIFT_CONTEXT const void *captured);
+typedef struct { closure_code code; const void *captured; } closure;
+
+static void call_closure(void *context, int32_t thread) {
+    const closure *c = context;
+    c->code(thread, c->captured);
+}
+
+// Called from Swift with a closure that does not escape, whose two words arrive as they are: the captured values stay on
+// the caller's stack, where a C callback with a context pointer would make Swift box them on the heap. Not in the header:
+// only a Swift declaration can say what it takes.
+SWIFT_CALL void hone_team_run_closure(hone_team *team, closure_code code, const void *captured);
+SWIFT_CALL void hone_team_run_closure(hone_team *team, closure_code code, const void *captured) {
+    closure c = {code, captured};
+    hone_team_run(team, call_closure, &c);
+}
+
 int64_t hone_team_next(hone_team *team) { return atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed); }
