@@ -47,6 +47,10 @@ let native: [Target] = [
         name: "COpenBLAS", path: "Sources/Native/COpenBLAS", pkgConfig: "openblas",
         providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
+        name: "CZlib", path: "Sources/Native/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(
+        name: "CZstd", path: "Sources/Native/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(
         name: "CSystemd", path: "Sources/Native/CSystemd", pkgConfig: "libsystemd",
         providers: [.apt(["libsystemd-dev"])]),
 ]
@@ -64,7 +68,9 @@ let engine: [Target] = [
     room("Transformer", in: "Engine", ["Compute", "Safetensors", "Tokenization", "DurableFiles"]),
     room("Alignment", in: "Engine", ["Compute"]),
     room("ContextCompression", in: "Engine", ["Transformer", "Compute", "Safetensors", "DurableFiles"]),
-    room("Datasets", in: "Engine", ["Tokenization", "Compute", "DurableFiles"]),
+    room(
+        "Datasets", in: "Engine",
+        ["Tokenization", "ChatTemplates", "Compute", "DurableFiles", "CZlib", "CZstd"]),
     room(
         "Training", in: "Engine",
         [
@@ -113,7 +119,9 @@ let testing: [Target] = [
     tests(
         "ContextCompressionTests",
         ["ContextCompression", "Transformer", "Compute", "Safetensors", "DurableFiles", "TestSupport"]),
-    tests("DatasetsTests", ["Datasets", "Tokenization", "Compute", "DurableFiles"]),
+    tests(
+        "DatasetsTests",
+        ["Datasets", "Tokenization", "ChatTemplates", "Compute", "DurableFiles", "CZlib", "CZstd"]),
     tests(
         "TrainingTests",
         [

@@ -139,7 +139,8 @@ struct TruncationTests {
     func emptyResponses(text: String) throws {
         let codec = TextCodec(
             beginningOfSequence: nil, endOfSequence: 2, digest: "",
-            encode: { text, _ in text == "</s>" ? [2] : text.utf8.map { Int32($0) + 10 } }, decode: { "\($0)" })
+            encode: { text, _ in text == "</s>" ? [2] : text.utf8.map { Int32($0) + 10 } },
+            encodeWithRanges: { byteCodec().encodeWithRanges($0) }, decode: { "\($0)" })
         let folder = try Folder()
         let path = try folder.write(
             "d.jsonl", plain + "\n" + #"{"prompt": "p", "chosen": "c", "rejected": "\#(text)"}"#)
@@ -184,8 +185,16 @@ struct ConversationTests {
         + #""rejected": [{"role": "assistant", "content": "no"}]}"#
 
     /// <user>hi<assistant>yes, ending each turn with a bar.
-    private let renderer = PromptRenderer { messages, addsGenerationPrompt in
-        messages.map { "<\($0.role)>\($0.content)|" }.joined() + (addsGenerationPrompt ? "<assistant>" : "")
+    private let renderer = Self.renderer(
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}|{% endfor %}"
+            + "{% if add_generation_prompt %}<assistant>{% endif %}")
+
+    private static func renderer(_ template: String) -> PromptRenderer {
+        do {
+            return PromptRenderer(template: try ConversationTemplate(template))
+        } catch {
+            preconditionFailure("\(error)")
+        }
     }
 
     @Test func templateDecidesAboutSpecialTokens() throws {

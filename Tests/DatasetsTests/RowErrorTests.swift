@@ -41,8 +41,10 @@ struct RowErrorTests {
         arguments: [
             ("d.json", "{\"text\": 1}", "does not begin"), ("d.json", "[{\"text\": \"a\"}", "inside the array"),
             ("d.json", "[] x", "after the array"), ("d.csv", "a\n\"open", "inside a quoted field"),
-            ("d.jsonl", " \n\n", "no rows"), ("d.csv", "", "no header"), ("d.parquet", "x", "\"parquet\""),
-            ("d.jsonl.gz", "x", "compressed"),
+            ("d.jsonl", " \n\n", "no rows"), ("d.csv", "", "no header"), ("d.parquet", "x", "\".parquet\""),
+            ("d.jsonl.gz", "x", "breaks off"), ("d.jsonl.zst", "{\"text\": 1}", "damaged zstd"),
+            ("d.jsonl.gz", "{\"text\": \"long enough\"}", "damaged gzip"), ("d.csv.gz", "", "an empty file"),
+            ("d.jsonl.xz", "x", "\".xz\""), ("d", "x", "without an ending"),
         ])
     func malformedFiles(name: String, content: String, found: String) throws {
         let folder = try Folder()

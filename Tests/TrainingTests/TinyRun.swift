@@ -57,7 +57,11 @@ final class TinyRun {
 
     static let codec = TextCodec(
         beginningOfSequence: 1, endOfSequence: 2, digest: "letters",
-        encode: { text, special in (special ? [1] : []) + text.utf8.map { Int32($0 % 32) + 4 } }, decode: { "\($0)" })
+        encode: { text, special in (special ? [1] : []) + text.utf8.map { Int32($0 % 32) + 4 } },
+        encodeWithRanges: { text in
+            (text.utf8.map { Int32($0 % 32) + 4 }, text.utf8.indices.enumerated().map { $0.offset..<$0.offset + 1 })
+        },
+        decode: { "\($0)" })
 
     private func examples() throws -> PairExamples {
         try PairExamples(

@@ -80,6 +80,7 @@ extension JobSpec {
             case .adapterStart: spec.adapter?.start = place
             case .trainingData: spec.dataset.train = place
             case .evaluationData: spec.dataset.eval = place
+            case .chatTemplate: spec.dataset.chatTemplate = place
             }
         }
         return spec

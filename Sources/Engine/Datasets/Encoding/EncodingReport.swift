@@ -16,6 +16,8 @@ package struct EncodingReport: Sendable, Equatable {
     package internal(set) var boundaryMerges = 0
     /// Rows looked at for `boundaryMerges`.
     package internal(set) var boundaryChecks = 0
+    /// Rows whose prompt ends otherwise once a response follows.
+    package private(set) var partedPrompts = 0
     /// Tokens of prompt and longest response, by row.
     package private(set) var lengths = LengthHistogram()
     /// Longest row as packed with a shared prompt: prompt and all responses.
@@ -27,7 +29,12 @@ package struct EncodingReport: Sendable, Equatable {
 
     mutating func drop(_ reason: DropReason) { dropped[reason, default: 0] += 1 }
 
-    mutating func keep(cuts: PromptTokens.Cuts, promptLength: Int, responseLengths: [Int]) {
+    mutating func keep(_ tokens: PromptTokens, promptLength: Int, responseLengths: [Int]) {
+        partedPrompts += tokens.lostPromptTokens > 0 ? 1 : 0
+        keep(tokens.cuts, promptLength: promptLength, responseLengths: responseLengths)
+    }
+
+    mutating func keep(_ cuts: PromptTokens.Cuts, promptLength: Int, responseLengths: [Int]) {
         kept += 1
         truncatedPrompts += cuts.prompt ? 1 : 0
         truncatedResponses += cuts.responses ? 1 : 0
@@ -54,6 +61,11 @@ package struct EncodingReport: Sendable, Equatable {
             lines.append(
                 "in \(boundaryMerges) of \(boundaryChecks) rows looked at, prompt and response tokenized together "
                     + "would differ from the two tokenized apart, which is how they are trained")
+        }
+        if partedPrompts > 0 {
+            lines.append(
+                "rows whose prompt ends otherwise once a response follows: \(partedPrompts); the response begins where "
+                    + "the two part, and the model is trained on a context that it will not see when it is asked")
         }
         return lines
     }

@@ -6,6 +6,8 @@ package struct EncodingSettings: Sendable, Equatable {
         case keepStart = "keep_start"
         /// Its end; a token that begins the sequence stays in front.
         case keepEnd = "keep_end"
+        /// Neither: a row that does not fit is an error that names it.
+        case fail
     }
 
     /// Whether responses are tokenized alone or together with their prompt.

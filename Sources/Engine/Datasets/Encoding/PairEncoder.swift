@@ -56,11 +56,14 @@ package struct PairEncoder: Sendable {
         self.settings = settings
     }
 
+    /// What decides about tokens, as part of the key of what is computed from them.
+    package var fingerprint: String { "\(settings.fingerprint) \(renderer.fingerprint)" }
+
     /// A row in tokens, or why it is left out; `notes` counts what happened to it.
     func encode(_ row: PreferenceRow, _ notes: inout EncodingReport) throws(RowProblem) -> EncodedPair? {
         var tokens = try PromptTokens(try renderer.render(row), codec, settings)
         for (index, field) in ["chosen", "rejected"].enumerated()
-        where codec.contentCount(tokens.responses[index]) == 0 {
+        where codec.contentCount(tokens.responses[index]) == 0 || [row.chosen, row.rejected][index].isSilent {
             guard settings.emptyResponses == .drop else {
                 throw RowProblem(
                     field: field, found: "an empty response", expected: "at least one token",
@@ -69,13 +72,13 @@ package struct PairEncoder: Sendable {
             notes.drop(.emptyResponse)
             return nil
         }
-        guard tokens.fit(settings, codec) else {
+        guard try tokens.fit(settings, codec) else {
             notes.drop(.promptFillsLength)
             return nil
         }
         let pair = EncodedPair(prompt: tokens.prompt, chosen: tokens.responses[0], rejected: tokens.responses[1])
         notes.keep(
-            cuts: tokens.cuts, promptLength: pair.prompt.count,
+            tokens, promptLength: pair.prompt.count,
             responseLengths: [pair.chosen.count, pair.rejected.count])
         if pair.chosen == pair.rejected { notes.identicalResponses += 1 }
         return pair
@@ -83,9 +86,8 @@ package struct PairEncoder: Sendable {
 
     /// Whether tokenizing prompt and a response together would put a token across their boundary.
     func mergesAcrossBoundary(_ row: PreferenceRow) throws(RowProblem) -> Bool {
-        let rendered = try renderer.render(row)
-        guard let prompt = rendered.prompt else { return false }
-        return rendered.responses.contains { response in
+        guard case .plain(let prompt?, let responses) = try renderer.render(row) else { return false }
+        return responses.contains { response in
             let alone = codec.encode(prompt, false) + codec.continuation(response)
             return codec.encode(prompt + response, false) != alone
         }

@@ -1,99 +1,118 @@
+import ChatTemplates
+package import Tokenization
+
 /// Turns the content of rows into the texts that are tokenized: plain text as it is, messages through a chat template.
 package struct PromptRenderer: Sendable {
-    /// Renders a conversation; with `addsGenerationPrompt` it ends where the assistant would begin to write.
-    package typealias ChatTemplate =
-        @Sendable (_ messages: [ChatMessage], _ addsGenerationPrompt: Bool) throws -> String
+    /// The chat template; nil if the model has none, and then rows must be plain text.
+    package let template: ConversationTemplate?
 
-    /// The chat template of the model; nil if it has none, and then rows must be plain text.
-    package let chatTemplate: ChatTemplate?
+    /// Why the model's template cannot be used: nothing that rows of plain text have to care about.
+    private let problem: String?
 
     /// A renderer for a model with or without a chat template.
-    package init(chatTemplate: ChatTemplate? = nil) {
-        self.chatTemplate = chatTemplate
+    package init(template: ConversationTemplate? = nil) {
+        self.template = template
+        problem = nil
     }
 
-    /// The texts of a preference row. A conversation without a prompt has the messages that both sides share as one.
-    func render(_ row: PreferenceRow) throws(RowProblem) -> RenderedPrompt {
+    /// The renderer with the template that a tokenizer's folder brings, if it does.
+    package init(of tokenizer: Tokenizer) {
+        do {
+            template = try ConversationTemplate(of: tokenizer)
+            problem = nil
+        } catch {
+            template = nil
+            problem = "\(error)"
+        }
+    }
+
+    /// What decides about rendered texts, as part of the key of what is computed from them.
+    package var fingerprint: String { "template=\(template?.digest ?? "none")" }
+
+    /// The texts of a preference row. A conversation without a prompt has the messages that both sides share as one;
+    /// a message is left to each response, as TRL does.
+    func render(_ row: PreferenceRow) throws(RowProblem) -> RenderedRow {
         switch (row.prompt, row.chosen, row.rejected) {
         case (.none, .text(let chosen), .text(let rejected)):
-            return RenderedPrompt(prompt: nil, responses: [chosen, rejected], isTemplated: false)
+            return .plain(prompt: nil, responses: [chosen, rejected])
         case (.text(let prompt), .text(let chosen), .text(let rejected)):
-            return RenderedPrompt(prompt: prompt, responses: [chosen, rejected], isTemplated: false)
+            return .plain(prompt: prompt, responses: [chosen, rejected])
         case (.messages(let prompt), .messages(let chosen), .messages(let rejected)):
-            return try renderConversation(prompt, [chosen, rejected])
+            return try render(prompt, [chosen, rejected])
         case (.none, .messages(let chosen), .messages(let rejected)):
-            let shared = zip(chosen, rejected).prefix { $0 == $1 }.count
-            let prompt = Array(chosen.prefix(shared))
-            return try renderConversation(prompt, [chosen, rejected].map { Array($0.dropFirst(shared)) })
+            let most = max(min(chosen.count, rejected.count) - 1, 0)
+            let shared = min(zip(chosen, rejected).prefix { $0 == $1 }.count, most)
+            return try render(
+                Array(chosen.prefix(shared)), [chosen, rejected].map { Array($0.dropFirst(shared)) })
         default:
             throw RowProblem(
                 found: "strings beside lists of messages", expected: "prompt, chosen and rejected of one kind")
         }
     }
 
-    /// The texts of a completion row; nil as prompt where all of the text is trained.
-    func render(_ row: CompletionRow) throws(RowProblem) -> RenderedPrompt {
-        switch row {
-        case .text(let text):
-            return RenderedPrompt(prompt: nil, responses: [text], isTemplated: false)
-        case .completion(.text(let prompt), .text(let completion)):
-            return RenderedPrompt(prompt: prompt, responses: [completion], isTemplated: false)
-        case .completion(.messages(let prompt), .messages(let completion)):
-            return try renderConversation(prompt, [completion])
-        case .messages(let messages):
-            guard messages.last?.role == "assistant" else {
-                throw RowProblem(
-                    found: "a conversation that ends with \(messages.last?.role ?? "nothing")",
-                    expected: "an assistant message at its end, which is what is trained")
-            }
-            return try renderConversation(Array(messages.dropLast()), [Array(messages.suffix(1))])
-        case .completion:
+    /// The texts of a row of prompt and completion.
+    func render(prompt: RowContent, completion: RowContent) throws(RowProblem) -> RenderedRow {
+        switch (prompt, completion) {
+        case (.text(let prompt), .text(let completion)): return .plain(prompt: prompt, responses: [completion])
+        case (.messages(let prompt), .messages(let completion)): return try render(prompt, [completion])
+        default:
             throw RowProblem(
                 found: "a string beside a list of messages", expected: "prompt and completion of one kind")
         }
     }
 
-    /// Responses are what a whole conversation has beyond the rendered prompt. Templates that render a prompt
-    /// differently once an answer follows end the prompt where all renderings part.
-    private func renderConversation(
-        _ prompt: [ChatMessage], _ responses: [[ChatMessage]]
-    ) throws(RowProblem) -> RenderedPrompt {
-        let opened = try apply(prompt, addsGenerationPrompt: true)
+    private func render(_ prompt: [ChatMessage], _ responses: [[ChatMessage]]) throws(RowProblem) -> RenderedRow {
+        let opened = try apply(prompt, addsGenerationPrompt: true).text
         var wholes: [String] = []
-        for response in responses { wholes.append(try apply(prompt + response, addsGenerationPrompt: false)) }
-        let shared = wholes.reduce(opened.unicodeScalars.count) { min($0, opened.sharedScalars(with: $1)) }
-        return RenderedPrompt(
-            prompt: String(String.UnicodeScalarView(opened.unicodeScalars.prefix(shared))),
-            responses: wholes.map { String(String.UnicodeScalarView($0.unicodeScalars.dropFirst(shared))) },
-            isTemplated: true)
+        for response in responses { wholes.append(try apply(prompt + response, addsGenerationPrompt: false).text) }
+        return .templated(prompt: opened, wholes: wholes)
     }
 
-    private func apply(_ messages: [ChatMessage], addsGenerationPrompt: Bool) throws(RowProblem) -> String {
-        guard let chatTemplate else {
+    /// A whole conversation and what of it the assistant wrote: what the template marks with `{% generation %}`, or,
+    /// where it marks nothing, what each assistant message adds to the text before it.
+    func render(conversation messages: [ChatMessage]) throws(RowProblem) -> RenderedConversation {
+        guard messages.contains(where: \.isAssistant) else {
             throw RowProblem(
-                found: "a list of messages", expected: "plain text, since the model has no chat template",
-                advice: "use a model whose tokenizer_config.json has a chat_template, or write the rows as text")
+                found: "a conversation without an assistant message", expected: "at least one, which is what is trained")
+        }
+        let whole = try apply(messages, addsGenerationPrompt: false)
+        let marked = whole.assistantRanges.filter { !$0.isEmpty }
+        return RenderedConversation(
+            text: whole.text, assistant: try marked.isEmpty ? turns(of: messages, in: whole.text) : marked)
+    }
+
+    /// Each assistant message from where the text opened for it ends, to where the text with it ends.
+    private func turns(of messages: [ChatMessage], in whole: String) throws(RowProblem) -> [Range<Int>] {
+        var turns: [Range<Int>] = []
+        for (index, message) in messages.enumerated() where message.isAssistant {
+            let opened = try apply(Array(messages[..<index]), addsGenerationPrompt: true).text
+            let closed = try apply(Array(messages[...index]), addsGenerationPrompt: false).text
+            guard whole.utf8.starts(with: closed.utf8) else {
+                throw RowProblem(
+                    found: "a chat template that writes message \(index + 1) otherwise once others follow",
+                    expected: "a template whose text only grows, or one that marks the assistant's text",
+                    advice: "name a template with {% generation %} in dataset.chat_template, or split the conversation "
+                        + "into rows of prompt and completion")
+            }
+            turns.append(zip(opened.utf8, whole.utf8).prefix { $0 == $1 }.count..<closed.utf8.count)
+        }
+        return turns
+    }
+
+    private func apply(_ messages: [ChatMessage], addsGenerationPrompt: Bool) throws(RowProblem) -> RenderedChat {
+        guard let template else {
+            throw RowProblem(
+                found: "a list of messages",
+                expected: problem.map { "plain text, since the model's template cannot be used (\($0))" }
+                    ?? "plain text, since the model has no chat template",
+                advice: "name a template in dataset.chat_template, use a model whose folder has a chat_template, or "
+                    + "write the rows as text")
         }
         do {
-            return try chatTemplate(messages, addsGenerationPrompt)
+            return try template.render(messages, addsGenerationPrompt: addsGenerationPrompt)
         } catch {
-            throw RowProblem(found: "messages that the chat template refuses (\(error))", expected: "a conversation")
+            throw RowProblem(
+                found: "messages that cannot be rendered (\(error))", expected: "a conversation that the template accepts")
         }
     }
-}
-
-extension String {
-    fileprivate func sharedScalars(with other: String) -> Int {
-        zip(unicodeScalars, other.unicodeScalars).prefix { $0 == $1 }.count
-    }
-}
-
-/// The texts of a row, ready to be tokenized.
-struct RenderedPrompt: Equatable {
-    /// What the responses continue; nil where it has to be found as their common beginning, or there is none.
-    let prompt: String?
-    /// Chosen and rejected, or the one completion.
-    let responses: [String]
-    /// Whether a chat template wrote the text, special tokens included.
-    let isTemplated: Bool
 }

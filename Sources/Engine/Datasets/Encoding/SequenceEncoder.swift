@@ -1,31 +1,3 @@
-/// One sequence for language-model training.
-package struct EncodedSequence: Sendable, Equatable {
-    /// All tokens.
-    package let ids: [Int32]
-    /// Index of the first token that is trained, at least 1; all tokens from there on are.
-    package let lossStart: Int
-
-    /// A sequence.
-    package init(ids: [Int32], lossStart: Int) {
-        precondition(lossStart >= 1 && lossStart < ids.count, "a sequence trains at least one token it can predict")
-        self.ids = ids
-        self.lossStart = lossStart
-    }
-
-    /// Number of tokens that are trained.
-    package var targetCount: Int { ids.count - lossStart }
-
-    /// The example as people can check it: which tokens carry loss, special tokens written out.
-    package func description(_ codec: TextCodec) -> String {
-        """
-        context, \(lossStart) tokens, no loss:
-        \(codec.decode(Array(ids.prefix(lossStart))))
-        trained, \(targetCount) tokens:
-        \(codec.decode(Array(ids.dropFirst(lossStart))))
-        """
-    }
-}
-
 /// Rows for supervised and language-model training to tokens.
 package struct SequenceEncoder: Sendable {
     /// The tokenizer.
@@ -42,27 +14,71 @@ package struct SequenceEncoder: Sendable {
         self.settings = settings
     }
 
+    /// What decides about tokens, as part of the key of what is computed from them.
+    package var fingerprint: String { "\(settings.fingerprint) \(renderer.fingerprint)" }
+
     /// A completion row in tokens, or nil if it is left out; texts give their first `maximumLength` tokens.
     func encode(_ row: CompletionRow, _ notes: inout EncodingReport) throws(RowProblem) -> EncodedSequence? {
-        let rendered = try renderer.render(row)
-        guard rendered.prompt != nil else { return encodeWhole(rendered.responses[0], &notes) }
-        var tokens = try PromptTokens(rendered, codec, settings)
-        guard codec.contentCount(tokens.responses[0]) > 0 else {
-            guard settings.emptyResponses == .drop else {
-                throw RowProblem(
-                    field: "completion", found: "an empty completion", expected: "at least one token",
-                    advice: "repair the row, or leave such rows out with on_empty: drop")
+        switch row {
+        case .text(let text): return encodeWhole(text, &notes)
+        case .messages(let messages): return try encode(conversation: messages, &notes)
+        case .completion(let prompt, let completion):
+            let tokens = try PromptTokens(
+                try renderer.render(prompt: prompt, completion: completion), codec, settings)
+            guard codec.contentCount(tokens.responses[0]) > 0, !completion.isSilent else {
+                return try leaveOutEmpty("completion", &notes)
             }
-            notes.drop(.emptyResponse)
-            return nil
+            return try fitted(tokens, trained: [0..<tokens.responses[0].count], &notes)
         }
-        guard tokens.fit(settings, codec) else {
+    }
+
+    /// A conversation, trained where the assistant speaks. A token counts as the assistant's if any byte of it is.
+    private func encode(
+        conversation messages: [ChatMessage], _ notes: inout EncodingReport
+    ) throws(RowProblem) -> EncodedSequence? {
+        let rendered = try renderer.render(conversation: messages)
+        let (ids, ranges) = codec.encodeWithRanges(rendered.text)
+        let spans = rendered.assistant.compactMap { Self.tokens(of: $0, in: ranges) }
+        guard let first = spans.first?.lowerBound else { return try leaveOutEmpty("messages", &notes) }
+        let tokens = try PromptTokens(
+            prompt: Array(ids[..<first]), responses: [Array(ids[first...])], codec)
+        return try fitted(tokens, trained: spans.map { $0.lowerBound - first..<$0.upperBound - first }, &notes)
+    }
+
+    /// The tokens that a range of bytes touches; nil if there are none.
+    private static func tokens(of bytes: Range<Int>, in ranges: [Range<Int>]) -> Range<Int>? {
+        guard let first = ranges.firstIndex(where: { $0.upperBound > bytes.lowerBound }),
+            let last = ranges.lastIndex(where: { $0.lowerBound < bytes.upperBound }), first <= last
+        else { return nil }
+        return first..<last + 1
+    }
+
+    private func leaveOutEmpty(_ field: String, _ notes: inout EncodingReport) throws(RowProblem) -> EncodedSequence? {
+        guard settings.emptyResponses == .drop else {
+            throw RowProblem(
+                field: field, found: "an empty completion", expected: "at least one token",
+                advice: "repair the row, or leave such rows out with on_empty: drop")
+        }
+        notes.drop(.emptyResponse)
+        return nil
+    }
+
+    /// A prompt and its one response, cut to the maximum length.
+    /// - Parameter trained: the ranges of the response that are trained, the first from 0.
+    private func fitted(
+        _ tokens: PromptTokens, trained: [Range<Int>], _ notes: inout EncodingReport
+    ) throws(RowProblem) -> EncodedSequence? {
+        var tokens = tokens
+        guard try tokens.fit(settings, codec) else {
             notes.drop(.promptFillsLength)
             return nil
         }
-        notes.keep(
-            cuts: tokens.cuts, promptLength: tokens.prompt.count, responseLengths: [tokens.responses[0].count])
-        return EncodedSequence(ids: tokens.prompt + tokens.responses[0], lossStart: tokens.prompt.count)
+        let (start, count) = (tokens.prompt.count, tokens.responses[0].count)
+        notes.keep(tokens, promptLength: start, responseLengths: [count])
+        let parts = trained.map { $0.clamped(to: 0..<count) }.filter { !$0.isEmpty }
+        return EncodedSequence(
+            ids: tokens.prompt + tokens.responses[0],
+            trained: parts.map { start + $0.lowerBound..<start + $0.upperBound })
     }
 
     /// Both sides of a preference row as sequences of their own, as they are scored: with joint tokenization the prompt
@@ -78,20 +94,13 @@ package struct SequenceEncoder: Sendable {
         }
     }
 
-    private func side(_ index: Int, of rendered: RenderedPrompt, _ field: String) throws(RowProblem) -> EncodedSequence
-    {
-        var index = index
-        var rendered = rendered
-        if rendered.prompt != nil {
-            rendered = RenderedPrompt(
-                prompt: rendered.prompt, responses: [rendered.responses[index]], isTemplated: rendered.isTemplated)
-            index = 0
-        }
-        var tokens = try PromptTokens(rendered, codec, settings)
+    private func side(_ index: Int, of rendered: RenderedRow, _ field: String) throws(RowProblem) -> EncodedSequence {
+        var tokens = try PromptTokens(rendered.side(index), codec, settings)
+        let index = rendered.indexInSide(index)
         guard !tokens.responses[index].isEmpty else {
             throw RowProblem(field: field, found: "an empty response", expected: "at least one token to score")
         }
-        guard tokens.fit(settings, codec) else {
+        guard try tokens.fit(settings, codec) else {
             throw RowProblem(
                 found: "a prompt of \(tokens.prompt.count) tokens",
                 expected: "fewer than the maximum length of \(settings.maximumLength)")
@@ -99,26 +108,27 @@ package struct SequenceEncoder: Sendable {
         return EncodedSequence(ids: tokens.prompt + tokens.responses[index], lossStart: tokens.prompt.count)
     }
 
-    /// A whole document in pieces of at most `maximumLength` tokens. A piece begins with the last token of the one
-    /// before it, so that every token but the first is predicted once.
-    func pieces(_ text: String) -> [EncodedSequence] {
-        let ids = codec.closing(codec.opening(text, addSpecialTokens: true))
-        let step = settings.maximumLength - 1
-        return stride(from: 0, to: max(ids.count - 1, 0), by: max(step, 1)).map { start in
-            EncodedSequence(ids: Array(ids[start..<min(start + step + 1, ids.count)]), lossStart: 1)
-        }
+    /// The tokens of a whole document.
+    func document(_ text: String) -> [Int32] { codec.closing(codec.opening(text, addSpecialTokens: true)) }
+
+    /// The pieces of a document of so many tokens, each of at most `maximumLength`. A piece begins with the last token
+    /// of the one before it, so that every token but the first is predicted once.
+    func pieces(of count: Int) -> [Range<Int>] {
+        let step = max(settings.maximumLength - 1, 1)
+        return stride(from: 0, to: max(count - 1, 0), by: step).map { $0..<min($0 + step + 1, count) }
     }
 
     private func encodeWhole(_ text: String, _ notes: inout EncodingReport) -> EncodedSequence? {
-        let pieces = pieces(text)
+        let ids = document(text)
+        let pieces = pieces(of: ids.count)
         guard let first = pieces.first else {
             notes.drop(.nothingToPredict)
             return nil
         }
         let isCut = pieces.count > 1
         notes.keep(
-            cuts: PromptTokens.Cuts(responses: isCut, lostEnds: isCut && codec.endOfSequence != nil ? 1 : 0),
-            promptLength: 0, responseLengths: [first.ids.count])
-        return first
+            PromptTokens.Cuts(responses: isCut, lostEnds: isCut && codec.endOfSequence != nil ? 1 : 0),
+            promptLength: 0, responseLengths: [first.count])
+        return EncodedSequence(ids: Array(ids[first]), lossStart: 1)
     }
 }

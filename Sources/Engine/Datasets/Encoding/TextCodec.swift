@@ -2,6 +2,8 @@
 package struct TextCodec: Sendable {
     /// Token ids of a text; with `addSpecialTokens`, what the tokenizer puts around a text is included.
     package let encode: @Sendable (_ text: String, _ addSpecialTokens: Bool) -> [Int32]
+    /// Token ids of a text without special ones, and the UTF-8 bytes that each stands for.
+    package let encodeWithRanges: @Sendable (_ text: String) -> (ids: [Int32], ranges: [Range<Int>])
     /// The text of some tokens, special tokens written out.
     package let decode: @Sendable (_ ids: [Int32]) -> String
     /// Token that begins a sequence; nil if the model has none.
@@ -17,12 +19,14 @@ package struct TextCodec: Sendable {
     package init(
         beginningOfSequence: Int32?, endOfSequence: Int32?, digest: String,
         encode: @escaping @Sendable (_ text: String, _ addSpecialTokens: Bool) -> [Int32],
+        encodeWithRanges: @escaping @Sendable (_ text: String) -> (ids: [Int32], ranges: [Range<Int>]),
         decode: @escaping @Sendable (_ ids: [Int32]) -> String
     ) {
         self.beginningOfSequence = beginningOfSequence
         self.endOfSequence = endOfSequence
         self.digest = digest
         self.encode = encode
+        self.encodeWithRanges = encodeWithRanges
         self.decode = decode
         prependsSpace = decode(encode("x", false) + encode("x", false)) == "x x"
     }

@@ -22,13 +22,13 @@ package struct PackedSequences: Sendable {
         var start = 0
         for sequence in sequences {
             let first = headRows.count
-            headRows += (start + sequence.lossStart - 1..<start + sequence.ids.count - 1).map { Int32($0) }
+            for range in sequence.trained { headRows += range.map { Int32(start + $0 - 1) } }
             scores.append(first..<headRows.count)
             start += sequence.ids.count
         }
         self.headRows = headRows
         self.scores = scores
-        targets = sequences.flatMap { $0.ids.dropFirst($0.lossStart) }
+        targets = sequences.flatMap { sequence in sequence.trained.flatMap { sequence.ids[$0] } }
     }
 }
 

@@ -1,26 +1,33 @@
 import DurableFiles
+import Glibc
 
 /// The rows of one file, several files, or the readable files of a folder in order of name.
 ///
 /// Opening reads every file once, for the offsets of its rows and its digest; afterwards any row is read from its
-/// place. Memory is 8 bytes a row.
+/// place. Memory is 8 bytes a row. Compressed files are unpacked once into nameless scratch files.
 package final class Dataset {
     /// The names by which the fields of a row are found.
     package let columns: ColumnNames
     /// Number of rows in all files together.
     package let count: Int
-    /// SHA-256 of the data: of the bytes of a single file, or of the digests of several, one a line.
+    /// SHA-256 of the data: of the unpacked bytes of a single file, or of the digests of several, one a line.
     package let digest: String
+    /// Directory for what is computed from the rows and too large for memory.
+    let scratch: String
 
     private let files: [DatasetFile]
     /// Number of rows before each file.
     private let firstRows: [Int]
 
     /// Opens files and folders.
+    /// - Parameter scratch: directory for what compressed files unpack to; nothing is left there.
     /// - Throws: `DatasetError` or `FileError` naming the file that cannot be read as a dataset.
-    package init(_ paths: [String], columns: ColumnNames = ColumnNames()) throws {
+    package init(
+        _ paths: [String], columns: ColumnNames = ColumnNames(), scratch: String = Dataset.temporaryDirectory
+    ) throws {
         self.columns = columns
-        files = try paths.flatMap(Self.expand).map { try DatasetFile($0) }
+        self.scratch = scratch
+        files = try paths.flatMap(Self.expand).map { try DatasetFile($0, scratch: scratch) }
         var total = 0
         firstRows = files.map { file in
             defer { total += file.rowCount }
@@ -35,17 +42,26 @@ package final class Dataset {
     }
 
     /// Opens one file or folder.
-    package convenience init(_ path: String, columns: ColumnNames = ColumnNames()) throws {
-        try self.init([path], columns: columns)
+    package convenience init(
+        _ path: String, columns: ColumnNames = ColumnNames(), scratch: String = Dataset.temporaryDirectory
+    ) throws {
+        try self.init([path], columns: columns, scratch: scratch)
+    }
+
+    /// The system's directory for temporary files.
+    package static var temporaryDirectory: String {
+        let path = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+        return path.isEmpty ? "/tmp" : path
     }
 
     /// A folder's readable files; a file is itself.
     private static func expand(_ path: String) throws -> [String] {
         guard let names = try? directoryNames(path) else { return [path] }
-        let readable = names.filter(RowFormat.isReadable)
+        let readable = names.filter(DatasetFileKind.isReadable)
         guard !readable.isEmpty else {
             throw DatasetError(
-                file: path, found: "a folder without datasets", expected: "files ending in .jsonl, .json, .csv or .txt")
+                file: path, found: "a folder without datasets",
+                expected: "files with \(DatasetFileKind.expectation)")
         }
         return readable.map { path + "/" + $0 }
     }

@@ -1,9 +1,9 @@
 import DurableFiles
-import Glibc
 
 /// One open file of a dataset: where its rows begin, and their bytes on demand.
 ///
 /// The file stays open, so replacing it by another of the same name does no harm; changing it in place is noticed.
+/// A compressed file is unpacked once into a scratch file, and everything here is about its unpacked bytes.
 final class DatasetFile {
     /// Largest row that is read.
     static let longestRow = 64 << 20
@@ -11,35 +11,31 @@ final class DatasetFile {
     let path: String
     let format: RowFormat
     let size: Int
-    /// SHA-256 of the file's bytes.
+    /// SHA-256 of the file's bytes, unpacked: the same rows have the same digest however they are packed.
     let digest: String
     /// Offset of every row; 8 bytes a row is all that is kept in memory.
     private(set) var starts: [Int] = []
     /// Names of the columns (`.csv` only).
     private(set) var header: [String] = []
 
-    private let file: OpenFile
-    private let modified: timespec
+    private let source: RowSource
 
     private static let pieceSize = 1 << 20
     private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
     /// Opens the file and reads it once from start to end, finding its rows and its digest.
-    init(_ path: String) throws {
+    /// - Parameter scratch: directory for what a compressed file unpacks to.
+    init(_ path: String, scratch: String) throws {
         self.path = path
-        format = try RowFormat(path: path)
-        file = try OpenFile(path, O_RDONLY)
-        let status = try file.status()
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw DatasetError(file: path, found: "something that is not a regular file", expected: "a file")
-        }
-        size = Int(status.st_size)
-        modified = status.st_mtim
+        let kind = try DatasetFileKind(path: path)
+        format = kind.format
+        source = try RowSource(path, kind.compression, scratch: scratch)
+        size = source.size
         switch format {
-        case .jsonLines: (starts, digest) = try Self.index(file, LineScanner())
-        case .text: (starts, digest) = try Self.index(file, DocumentScanner())
-        case .jsonArray: (starts, digest) = try Self.index(file, JSONArrayScanner())
-        case .csv: (starts, digest) = try Self.index(file, CSVScanner())
+        case .jsonLines: (starts, digest) = try Self.index(source, LineScanner())
+        case .text: (starts, digest) = try Self.index(source, DocumentScanner())
+        case .jsonArray: (starts, digest) = try Self.index(source, JSONArrayScanner())
+        case .csv: (starts, digest) = try Self.index(source, CSVScanner())
         }
         if format == .csv { try takeHeader() }
         try checkRowSizes()
@@ -72,33 +68,11 @@ final class DatasetFile {
     }
 
     private func bytes(_ range: Range<Int>) throws -> [UInt8] {
-        try requireUnchanged()
-        return try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
-            while count < range.count {
-                let read = pread(
-                    file.descriptor, buffer.baseAddress.map { $0 + count }, range.count - count,
-                    off_t(range.lowerBound + count))
-                if read > 0 {
-                    count += read
-                } else if read == 0 || errno != EINTR {
-                    throw read == 0 ? changed : FileError.last("read", path)
-                }
-            }
+        try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+            let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count])
+            try source.read(into: target, at: range.lowerBound)
+            count = range.count
         }
-    }
-
-    private func requireUnchanged() throws {
-        let status = try file.status()
-        guard Int(status.st_size) == size, status.st_mtim.tv_sec == modified.tv_sec,
-            status.st_mtim.tv_nsec == modified.tv_nsec
-        else { throw changed }
-    }
-
-    private var changed: DatasetError {
-        DatasetError(
-            file: path, found: "a file that was changed while it was in use",
-            expected: "the same bytes as at the start",
-            advice: "write changed data to a new file")
     }
 
     private func takeHeader() throws {
@@ -126,28 +100,25 @@ final class DatasetFile {
 
     /// One pass over the file: offsets of rows and the digest of its bytes. A byte order mark belongs to no row.
     private static func index<Scanner: RowScanner>(
-        _ file: borrowing OpenFile, _ initial: Scanner
+        _ source: RowSource, _ initial: Scanner
     ) throws -> (starts: [Int], digest: String) {
         var scanner = initial
         var starts: [Int] = []
         var digest = SHA256.Stream()
-        var offset = 0
-        let path = file.path
         do {
             try withUnsafeTemporaryAllocation(byteCount: pieceSize, alignment: 64) { buffer in
-                while true {
-                    let count = try file.read(into: buffer)
-                    if count == 0 { return }
+                for offset in stride(from: 0, to: source.size, by: pieceSize) {
+                    let count = min(pieceSize, source.size - offset)
                     let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+                    try source.read(into: piece, at: offset)
                     digest.update(UnsafeRawBufferPointer(piece))
                     if offset == 0 && piece.starts(with: byteOrderMark) { blank(piece, byteOrderMark.count) }
                     try scanner.scan(UnsafeRawBufferPointer(piece), at: offset, into: &starts)
-                    offset += count
                 }
             }
             try scanner.finish()
         } catch let problem as RowProblem {
-            throw problem.located(file: path, line: nil)
+            throw problem.located(file: source.path, line: nil)
         }
         return (starts, digest.hex())
     }

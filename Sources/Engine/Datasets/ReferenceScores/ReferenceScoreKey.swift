@@ -27,7 +27,7 @@ package struct ReferenceScoreKey: Sendable, Hashable, Codable {
         let columns = examples.dataset.columns
         self.init(
             model: model, tokenizer: examples.encoder.codec.digest, dataset: examples.dataset.digest,
-            encoding: "\(examples.encoder.settings.fingerprint) prompt=\(columns.prompt) chosen=\(columns.chosen) "
+            encoding: "\(examples.encoder.fingerprint) prompt=\(columns.prompt) chosen=\(columns.chosen) "
                 + "rejected=\(columns.rejected)",
             arithmetic: arithmetic)
     }

@@ -1,3 +1,5 @@
+import ChatTemplates
+
 /// One row before its meaning is known: named fields.
 struct Record {
     private let fields: [String: JSONValue]
@@ -55,7 +57,9 @@ struct Record {
                     field: field, found: "message \(index + 1) that is not a role with its content",
                     expected: "objects with the strings \"role\" and \"content\"")
             }
-            messages.append(ChatMessage(role: role, content: text))
+            let more = parts.filter { $0.key != "role" && $0.key != "content" }.sorted { $0.key < $1.key }
+            messages.append(
+                ChatMessage(role: role, content: text, more: more.map { ChatValue.Member($0.key, $0.value.forTemplates) }))
         }
         return messages
     }
@@ -71,5 +75,20 @@ struct Record {
 
     private func wrongKind(_ field: String, expected: String) -> RowProblem {
         RowProblem(field: field, found: fields[field, default: .null].kind, expected: expected)
+    }
+}
+
+extension JSONValue {
+    /// The value as templates see it; the members of objects in order of their names.
+    fileprivate var forTemplates: ChatValue {
+        switch self {
+        case .null: .null
+        case .bool(let value): .boolean(value)
+        case .number(let value): Int(exactly: value).map { .integer($0) } ?? .number(value)
+        case .string(let value): .string(value)
+        case .array(let elements): .list(elements.map(\.forTemplates))
+        case .object(let members):
+            .mapping(members.sorted { $0.key < $1.key }.map { ChatValue.Member($0.key, $0.value.forTemplates) })
+        }
     }
 }

@@ -1,15 +1,22 @@
+package import ChatTemplates
+
 /// One turn of a conversation.
 package struct ChatMessage: Sendable, Equatable {
     /// Who speaks: `system`, `user`, `assistant` or what the chat template knows besides.
     package let role: String
     /// What is said.
     package let content: String
+    /// What the message says besides, such as a name: for templates that look at it.
+    package let more: [ChatValue.Member]
 
     /// A message.
-    package init(role: String, content: String) {
+    package init(role: String, content: String, more: [ChatValue.Member] = []) {
         self.role = role
         self.content = content
+        self.more = more
     }
+
+    var isAssistant: Bool { role == "assistant" }
 }
 
 /// The content of a field: text, or messages that a chat template turns into text.
@@ -18,6 +25,11 @@ package enum RowContent: Sendable, Equatable {
     case text(String)
     /// Turns of a conversation.
     case messages([ChatMessage])
+
+    /// Whether it is a conversation in which nothing is said: a template would still write something.
+    var isSilent: Bool {
+        if case .messages(let messages) = self { messages.allSatisfy(\.content.isEmpty) } else { false }
+    }
 }
 
 /// A row that says which of two responses to a prompt is better.
@@ -43,7 +55,7 @@ package enum CompletionRow: Sendable, Equatable {
     case completion(prompt: RowContent, completion: RowContent)
     /// A text all of which is trained.
     case text(String)
-    /// A conversation whose last message, the assistant's, is trained.
+    /// A conversation of which the assistant's messages are trained.
     case messages([ChatMessage])
 }
 

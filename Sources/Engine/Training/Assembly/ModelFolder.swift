@@ -6,21 +6,37 @@ package import Transformer
 /// A checkpoint folder beside its weights: the tokenizer, and the small files that belong to a published model.
 package struct ModelFolder: Sendable {
     package let path: String
+    /// A file with the chat template to use instead of the folder's own.
+    package let chatTemplate: String?
 
-    package init(_ path: String) { self.path = path }
+    package init(_ path: String, chatTemplate: String? = nil) {
+        self.path = path
+        self.chatTemplate = chatTemplate
+    }
 
     package func tokenizer() throws -> Tokenizer { try Tokenizer(directory: path) }
 
     /// Files that are copied unchanged to every model made from this one.
     static let companions = [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-        "merges.txt", "chat_template.jinja", "generation_config.json",
+        "merges.txt", templateFile, "generation_config.json",
     ]
 
     func copyCompanions(into directory: inout DurableDirectory) throws {
-        for name in Self.companions where fileKind(path + "/" + name) != .missing {
-            try directory.add(name, copying: path + "/" + name)
+        for name in Self.companions {
+            let source = name == Self.templateFile ? chatTemplate ?? path + "/" + name : path + "/" + name
+            if fileKind(source) != .missing { try directory.add(name, copying: source) }
         }
+    }
+
+    private static let templateFile = "chat_template.jinja"
+
+    /// What turns messages into text: the given template, else the folder's own.
+    package func renderer(_ tokenizer: Tokenizer) throws -> PromptRenderer {
+        if let chatTemplate {
+            return PromptRenderer(template: try ConversationTemplate(file: chatTemplate, for: tokenizer))
+        }
+        return PromptRenderer(of: tokenizer)
     }
 
     /// Digest of everything that decides what the model computes.
@@ -35,16 +51,6 @@ package struct ModelFolder: Sendable {
 }
 
 extension TextCodec {
-    /// What encoding needs of a tokenizer.
-    ///
-    /// - Parameter endOfSequence: used when the tokenizer names no end token.
-    package init(_ tokenizer: Tokenizer, endOfSequence: Int32? = nil, digest: String) {
-        self.init(
-            beginningOfSequence: tokenizer.bosID, endOfSequence: tokenizer.eosID ?? endOfSequence, digest: digest,
-            encode: { tokenizer.encode($0, addSpecialTokens: $1) },
-            decode: { tokenizer.decode($0, skipSpecialTokens: false) })
-    }
-
     /// The codec of a model folder.
     package init(_ folder: ModelFolder, _ configuration: ModelConfiguration) throws {
         let digest = try SHA256.hex(ofFile: folder.path + "/tokenizer.json").hex

@@ -47,7 +47,7 @@ package struct PolicyModel {
         let model = try LanguageModel(
             folder: path, trained: spec.adapter == nil ? .all : .none, adapters: plan, team: team)
         try self.init(
-            model, folder: ModelFolder(path), adapter: spec.adapter, recompute: spec.train.recompute, team: team)
+            model, folder: ModelFolder(path, chatTemplate: inputs[.chatTemplate]), adapter: spec.adapter, recompute: spec.train.recompute, team: team)
     }
 
     package var hasAdapters: Bool { adapter != nil }

@@ -13,6 +13,7 @@ extension Datasets.ColumnNames {
         rejected = columns.rejected
         completion = columns.response
         text = columns.text
+        messages = columns.messages
     }
 }
 
@@ -27,9 +28,20 @@ extension EncodingSettings {
         guard length >= 2 else { throw TrainingError.specification("dataset.max_length: expected at least 2") }
         self.init(
             maximumLength: length, maximumPromptLength: settings.maxPromptLength,
-            truncation: settings.truncation == .keepEnd ? .keepEnd : .keepStart,
+            truncation: EncodingSettings.Truncation(settings.truncation),
             joining: settings.tokenize == .joint ? .joint : .separate,
             emptyResponses: settings.onEmpty == .drop ? .drop : .error)
+    }
+}
+
+extension EncodingSettings.Truncation {
+    init(_ truncation: JobModel.Truncation) {
+        self =
+            switch truncation {
+            case .keepStart: .keepStart
+            case .keepEnd: .keepEnd
+            case .fail: .fail
+            }
     }
 }
 

@@ -65,13 +65,13 @@ package struct TaskAssembly {
         _ policy: PolicyModel, kind: SequenceExamples.Kind
     ) throws -> any TrainingTask & MemoryPlanning {
         let encoder = SequenceEncoder(
-            codec: try TextCodec(policy.folder, policy.model.configuration),
+            codec: try TextCodec(policy.folder, policy.model.configuration), renderer: try renderer(policy),
             settings: try EncodingSettings(spec.dataset, contextLength: policy.model.contextLength))
         func examples(_ role: InputRole) throws -> SequenceExamples? {
             guard let dataset = try dataset(role) else { return nil }
             let examples = try SequenceExamples(dataset, encoder, kind: kind) { try stop.check() }
             note(examples.report.lines, role)
-            observer.noted(try examples.sequence(0).description(encoder.codec))
+            note(["the first example:\n" + (try examples.sequence(0).description(encoder.codec))], role)
             return examples
         }
         observer.noted("model: \(policy.description(start: inputs[.adapterStart]))")
@@ -88,18 +88,18 @@ package struct TaskAssembly {
         let source = ReferenceSource(spec, inputs, policy: policy, plan: plan, team: team)
         let reference = try source.model()
         let encoder = PairEncoder(
-            codec: try TextCodec(policy.folder, policy.model.configuration),
+            codec: try TextCodec(policy.folder, policy.model.configuration), renderer: try renderer(policy),
             settings: try EncodingSettings(spec.dataset, contextLength: policy.model.contextLength))
         func examples(_ role: InputRole) throws -> PairExamples? {
             guard let dataset = try dataset(role) else { return nil }
             let examples = try PairExamples(dataset, encoder) { try stop.check() }
             note(examples.report.lines, role)
+            note(["the first example:\n" + (try examples.pair(0).description(encoder.codec))], role)
             return examples
         }
         observer.began(.tokenize)
         guard let training = try examples(.trainingData) else { throw missing(.trainingData) }
         let evaluation = try examples(.evaluationData)
-        observer.noted(try training.pair(0).description(encoder.codec))
         observer.noted("model: \(policy.description(start: inputs[.adapterStart]))")
         observer.noted("reference: \(source.description)")
         let workspace = Workspace(team: team)
@@ -137,12 +137,18 @@ package struct TaskAssembly {
             interruption: { try stop.check() })
     }
 
+    /// Renders conversations with the template of the specification, or else of the model.
+    private func renderer(_ policy: PolicyModel) throws -> PromptRenderer {
+        try policy.folder.renderer(policy.folder.tokenizer())
+    }
+
     private func dataset(_ role: InputRole) throws -> Dataset? {
         guard let path = inputs[role] else { return nil }
-        if spec.dataset.format == .text, fileKind(path) == .file, !path.hasSuffix(".txt") {
-            throw TrainingError.specification("dataset.format: text is read from files ending in .txt, found \(path)")
+        if spec.dataset.format == .text, fileKind(path) == .file, try DatasetFileKind(path: path).format != .text {
+            throw TrainingError.specification(
+                "dataset.format: text is read from files ending in .txt, .txt.gz or .txt.zst, found \(path)")
         }
-        return try Dataset(path, columns: ColumnNames(spec.dataset.columns))
+        return try Dataset(path, columns: ColumnNames(spec.dataset.columns), scratch: directory.cache)
     }
 
     private func note(_ lines: [String], _ role: InputRole) {

@@ -114,7 +114,7 @@ package final class LanguageModelingTask: TrainingTask {
     /// With `loss_on: all` the prompt counts as well.
     private func trained(_ sequence: EncodedSequence) -> EncodedSequence {
         guard case .sft(let objective) = spec.objective, objective.lossOn == .all else { return sequence }
-        return EncodedSequence(ids: sequence.ids, lossStart: 1)
+        return sequence.trainingAll
     }
 
     package func writeWeights(into directory: inout DurableDirectory) throws { try policy.write(into: &directory) }
@@ -161,7 +161,7 @@ struct SequencePass {
 extension SequenceExamples {
     /// Digest of everything that decides what the rows are.
     var identity: String {
-        SHA256.hex(of: "\(dataset.digest) \(encoder.codec.digest) \(encoder.settings.fingerprint) \(kind)")
+        SHA256.hex(of: "\(dataset.digest) \(encoder.codec.digest) \(encoder.fingerprint) \(kind)")
     }
 }
 

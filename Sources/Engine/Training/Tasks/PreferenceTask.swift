@@ -190,6 +190,6 @@ extension PreferenceTask: MemoryPlanning {
 extension PairExamples {
     /// Digest of everything that decides what the rows are.
     var identity: String {
-        SHA256.hex(of: "\(dataset.digest) \(encoder.codec.digest) \(encoder.settings.fingerprint)")
+        SHA256.hex(of: "\(dataset.digest) \(encoder.codec.digest) \(encoder.fingerprint)")
     }
 }

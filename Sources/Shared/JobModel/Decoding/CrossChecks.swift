@@ -72,6 +72,9 @@ enum CrossChecks {
         if dataset.format == .text, spec.method != .pretrain {
             reader.report("dataset.format", "only method pretrain reads plain text")
         }
+        if dataset.chatTemplate != nil, ![.sft, .dpo, .tiDPO].contains(spec.method) {
+            reader.report("dataset.chat_template", "method \(spec.method.rawValue) reads no conversations")
+        }
         let names = [dataset.columns.prompt, dataset.columns.chosen, dataset.columns.rejected]
         if spec.method.readsPreferences, Set(names).count < names.count {
             reader.report("dataset.columns", "prompt, chosen and rejected have to be three different fields")
@@ -81,7 +84,8 @@ enum CrossChecks {
     private static func checkAdapter(_ spec: JobSpec, _ reader: inout SpecReader) {
         guard let adapter = spec.adapter else { return }
         if adapter.start != nil {
-            for key in SpecificationTable.adapterShapeKeys where reader.isWritten("adapter.\(key)") {
+            // Resolved specifications spell out all defaults.
+            for key in SpecificationTable.adapterShape(differingIn: adapter) where reader.isWritten("adapter.\(key)") {
                 reader.report("adapter.\(key)", "comes from the adapter in adapter.start; leave it out")
             }
         }

@@ -16,6 +16,8 @@ package struct DatasetSettings: Sendable, Hashable {
     package var tokenize = TokenizationMode.separate
     /// What happens to a row with an empty response.
     package var onEmpty = EmptyRowPolicy.fail
+    /// A file with the chat template that conversations are rendered with; nil means the model's own.
+    package var chatTemplate: InputReference?
     /// Names of the fields in a row.
     package var columns = DatasetColumns()
 
@@ -25,7 +27,7 @@ package struct DatasetSettings: Sendable, Hashable {
 
 /// How a dataset file is read.
 package enum DatasetFormat: String, Sendable, Hashable, CaseIterable {
-    /// By the ending: `.txt` is text, everything else JSON Lines.
+    /// By the name: `.jsonl`, `.json` (one array), `.csv` or `.txt`, each also with `.gz` or `.zst` behind it.
     case automatic = "auto"
     /// One JSON object per line.
     case jsonLines = "jsonl"
@@ -71,6 +73,8 @@ package struct DatasetColumns: Sendable, Hashable {
     package var response = "response"
     /// Text of a pretraining row.
     package var text = "text"
+    /// Message list of a conversation.
+    package var messages = "messages"
     /// Context of a compression row.
     package var input = "input"
     /// Answer of a compression row.

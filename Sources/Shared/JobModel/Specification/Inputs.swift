@@ -22,6 +22,8 @@ package enum InputRole: String, Sendable, Hashable, CaseIterable, Codable {
     case trainingData = "dataset.train"
     /// Evaluation rows.
     case evaluationData = "dataset.eval"
+    /// A chat template of the job's own.
+    case chatTemplate = "dataset.chat_template"
 }
 
 /// Where reference log-probabilities come from.
@@ -105,6 +107,7 @@ extension JobSpec {
         case .adapterStart: adapter?.start
         case .trainingData: dataset.train
         case .evaluationData: dataset.eval
+        case .chatTemplate: dataset.chatTemplate
         }
     }
 }

@@ -20,8 +20,12 @@ extension SpecificationTable {
             "start", \.start, .input, "an adapter to start from, which brings all settings above except merge along"),
     ])
 
-    /// What a starting adapter decides.
-    static let adapterShapeKeys = adapter.fields.map(\.key).filter { !["merge", "start"].contains($0) }
+    /// Keys of what a starting adapter decides, where the settings say something else than the defaults.
+    static func adapterShape(differingIn settings: AdapterSettings) -> [String] {
+        adapter.fields.filter { field in
+            !["merge", "start"].contains(field.key) && field.write(settings) != field.write(AdapterSettings())
+        }.map(\.key)
+    }
 }
 
 extension ValueGrammar where Value == AdapterTargets {

@@ -52,78 +52,8 @@ package struct PairExamples {
     }
 }
 
-/// The trainable sequences of a dataset, encoded when asked for: completion rows, or documents in pieces.
-package struct SequenceExamples {
-    /// What the rows are.
-    package enum Kind: Sendable {
-        /// Completion rows, one sequence each.
-        case completions
-        /// Texts for language-model training, cut into pieces.
-        case documents
-    }
-
-    /// Where the rows come from.
-    package let dataset: Dataset
-    /// How they become tokens.
-    package let encoder: SequenceEncoder
-    /// What the rows are.
-    package let kind: Kind
-    /// What became of the rows.
-    package let report: EncodingReport
-
-    /// The row of each sequence; a document of several pieces stands there several times.
-    private let rows: [Int32]
-
-    /// Looks at every row.
-    /// - Parameter checkpoint: called now and then; what it throws ends the work (a stop that was asked for).
-    /// - Throws: `DatasetError` naming file, line and field of the first row that cannot be used.
-    package init(
-        _ dataset: Dataset, _ encoder: SequenceEncoder, kind: Kind, checkpoint: () throws -> Void = {}
-    ) throws {
-        self.dataset = dataset
-        self.encoder = encoder
-        self.kind = kind
-        var report = EncodingReport()
-        rows = try keptRows(of: dataset, &report, checkpoint) { row, report in
-            try Self.sequences(of: row, dataset, encoder, kind, &report).count
-        }
-        self.report = report
-    }
-
-    /// Number of sequences.
-    package var count: Int { rows.count }
-
-    /// A sequence in tokens.
-    package func sequence(_ index: Int) throws -> EncodedSequence {
-        let row = rows[index]
-        var first = index
-        while first > 0 && rows[first - 1] == row { first -= 1 }
-        var ignored = EncodingReport()
-        return try Self.sequences(of: Int(row), dataset, encoder, kind, &ignored)[index - first]
-    }
-
-    private static func sequences(
-        of row: Int, _ dataset: Dataset, _ encoder: SequenceEncoder, _ kind: Kind, _ report: inout EncodingReport
-    ) throws -> [EncodedSequence] {
-        switch kind {
-        case .completions:
-            let completion = try dataset.completion(row)
-            return try dataset.locatingProblems(row) { () throws(RowProblem) in
-                try encoder.encode(completion, &report).map { [$0] } ?? []
-            }
-        case .documents:
-            let pieces = encoder.pieces(try dataset.text(row))
-            if pieces.isEmpty { report.drop(.nothingToPredict) }
-            for piece in pieces {
-                report.keep(cuts: PromptTokens.Cuts(), promptLength: 0, responseLengths: [piece.ids.count])
-            }
-            return pieces
-        }
-    }
-}
-
 /// Every row as often as it gives an example.
-private func keptRows(
+func keptRows(
     of dataset: Dataset, _ report: inout EncodingReport, _ checkpoint: () throws -> Void,
     examples: (Int, inout EncodingReport) throws -> Int
 ) throws -> [Int32] {
