@@ -97,6 +97,10 @@ let commands: [Target] = [
             "Training", "Transformer", "Datasets", "Safetensors", "Compute", "JobModel", "DurableFiles", arguments,
         ],
         path: "Benchmarks/hone-bench", swiftSettings: strict),
+    // Not a product: times the operations of the queue for Benchmarks/queue.
+    .executableTarget(
+        name: "hone-queue-bench", dependencies: ["JobQueue", "JobModel", grdb, arguments],
+        path: "Benchmarks/queue/hone-queue-bench", swiftSettings: strict),
     command(
         "hone-worker",
         [
@@ -106,7 +110,7 @@ let commands: [Target] = [
 ]
 
 let testing: [Target] = [
-    .systemLibrary(name: "CMalloc", path: "Tests/CMalloc"),
+    .target(name: "CMalloc", path: "Tests/CMalloc"),
     .target(
         name: "TestSupport", dependencies: ["Compute", "Safetensors", "Transformer", "DurableFiles"],
         path: "Tests/TestSupport", swiftSettings: strict),

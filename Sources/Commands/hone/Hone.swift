@@ -22,7 +22,9 @@ struct Hone: AsyncParsableCommand {
                     Ls.self, Show.self, Why.self, Watch.self, Wait.self, Log.self, Metrics.self,
                 ]),
             CommandGroup(name: "Models", subcommands: [Generate.self, Score.self, Importance.self]),
-            CommandGroup(name: "This machine", subcommands: [Info.self]),
+            CommandGroup(
+                name: "This machine",
+                subcommands: [Info.self, Doctor.self, Backup.self, Restore.self, Recover.self]),
         ])
 
     /// As ArgumentParser's own, but a wrong command line ends with 2, not 64.

@@ -61,7 +61,9 @@ struct Run: AsyncParsableCommand {
         let worker = try WorkerProgram.find(worker)
         let store = try openQueue(root, logger)
         let flags = WorkerEnvironment.processorFlags()
-        let launcher = LocalLauncher(executable: worker) { WorkerEnvironment.variables(run: $0, processorFlags: flags) }
+        let launcher = LocalLauncher(
+            executable: worker, groups: takeOverGroups(root, logger), note: { logger.warning("\($0)") }
+        ) { WorkerEnvironment.variables(run: $0, processorFlags: flags) }
         var parts = Supervisor.Parts(
             root: root, store: store, launcher: launcher, planner: WorkerPlanner(executable: worker), logger: logger)
         parts.spool.usesInotify = inotify
@@ -74,9 +76,18 @@ struct Run: AsyncParsableCommand {
         return outcome
     }
 
+    /// Only the installed service was handed a group of its own; a daemon in a terminal would move into somebody else's.
+    private func takeOverGroups(_ root: Root, _ logger: Logger) -> ControlGroups? {
+        guard environment["INVOCATION_ID"] != nil else { return nil }
+        let (groups, note) = ControlGroups.takeOver()
+        groups?.sweep()
+        logger.info("control groups: \(note)")
+        return groups
+    }
+
     private func openQueue(_ root: Root, _ logger: Logger) throws -> SQLiteJobStore {
         do {
-            return try SQLiteJobStore.open(at: root.databaseFile, now: SystemTime().wall)
+            return try SQLiteJobStore.open(at: root.databaseFile, now: SystemTime().wall, traces: root.tracesOfJobs)
         } catch {
             logger.event(.databaseRefused, level: .critical, "\(error)")
             throw ExitCode.notConfigured

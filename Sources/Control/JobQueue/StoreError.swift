@@ -27,10 +27,8 @@ package enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
         case .noSuchJob(let id): "there is no job \(id)"
         case .databaseRefused(let path, let reason, let copies):
             "database refused: \(path): \(reason)"
-                + (copies.map {
-                    "; copied to \($0), nothing was changed; restore a backup from db/backup or run hone admin recover"
-                }
-                    ?? "")
+                + (copies.map { "; see \($0); nothing was changed. hone restore goes back to a backup, hone recover rebuilds "
+                    + "the queue from its files" } ?? "")
         case .unavailable(let reason): "the queue database cannot be used now: \(reason)"
         case .notDurable(let reason): "the queue database would not survive a loss of power: \(reason)"
         }

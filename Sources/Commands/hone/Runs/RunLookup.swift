@@ -17,19 +17,6 @@ extension Root {
     }
 }
 
-/// `<id>-<name>`, as run directories are called.
-struct RunName {
-    let id: Int64
-    let name: String
-
-    init?(_ directory: String) {
-        let parts = directory.split(separator: "-", maxSplits: 1)
-        guard parts.count == 2, let id = Int64(parts[0]) else { return nil }
-        self.id = id
-        name = String(parts[1])
-    }
-}
-
 extension RunDirectory {
     /// Number of the newest attempt that has a log; 0 before the first.
     var newestAttempt: Int64 {

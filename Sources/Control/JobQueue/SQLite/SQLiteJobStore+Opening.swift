@@ -7,11 +7,16 @@ extension SQLiteJobStore {
     ///
     /// The caller holds the daemon lock. A database that is damaged, foreign or newer than this program is copied to
     /// `corrupt-<time>/` beside it and refused; the daemon never starts with an empty queue instead.
-    package static func open(at path: String, now: Timestamp) throws(StoreError) -> SQLiteJobStore {
+    ///
+    /// - Parameter traces: what lies in other places that only an earlier queue can have left; then a missing database
+    ///   is a lost one.
+    package static func open(
+        at path: String, now: Timestamp, traces: String? = nil
+    ) throws(StoreError) -> SQLiteJobStore {
         let guardian = DatabaseGuardian(path: path, now: now)
         do {
             if guardian.exists { return try guardian.openExisting() }
-            try guardian.refuseToReplaceALostQueue()
+            try guardian.refuseToReplaceALostQueue(traces)
             return try guardian.create()
         } catch let error as StoreError {
             throw error
@@ -74,15 +79,15 @@ private struct DatabaseGuardian {
         return try openExisting()
     }
 
-    func refuseToReplaceALostQueue() throws {
+    func refuseToReplaceALostQueue(_ traces: String?) throws {
         let backups = FileSystem.directory(of: path) + "/backup"
         let kept = (try? FileManager.default.contentsOfDirectory(atPath: backups)) ?? []
         let log = FileSystem.size(path + "-wal") ?? 0
-        guard kept.isEmpty, log == 0 else {
-            throw StoreError.databaseRefused(
-                path: path, reason: "it is missing, but its \(log > 0 ? "write-ahead log" : "backups") are there",
-                copies: kept.isEmpty ? nil : backups)
-        }
+        let left = log > 0 ? "its write-ahead log" : kept.isEmpty ? traces : "its backups"
+        guard let left else { return }
+        throw StoreError.databaseRefused(
+            path: path, reason: "it is missing, but \(left) show that there was one; run: hone recover",
+            copies: kept.isEmpty ? nil : backups)
     }
 
     func refusal(_ reason: String) -> StoreError {

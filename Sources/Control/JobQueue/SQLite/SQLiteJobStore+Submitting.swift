@@ -56,19 +56,21 @@ extension LifecycleWriter {
     }
 
     /// A job is born blocked (or held) and becomes queued when its dependencies and inputs allow it.
-    fileprivate func insert(_ job: NewJob, uid: Int64) throws -> Int64 {
+    ///
+    /// - Parameter number: the number it had in a queue that was lost; nil: the next one.
+    func insert(_ job: NewJob, uid: Int64, number: Int64? = nil) throws -> Int64 {
         let birth = Lifecycle.birth(hold: job.spec.hold, isReady: false)
         let spec = job.spec
         let reason = birth.state == .held ? WaitReason.held(by: "its specification") : nil
         try database.execute(
             sql: """
-                INSERT INTO jobs(name, method, queue, uid, idem_key, source, spec, spec_sha256, spec_version, priority,
+                INSERT INTO jobs(id, name, method, queue, uid, idem_key, source, spec, spec_sha256, spec_version, priority,
                   not_before_ms, cpus, mem_bytes, disk_bytes, time_limit_s, max_failures, state, state_since_ms, want,
                   reason, submitted_ms)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                spec.name, spec.method.rawValue, spec.queue, uid, spec.idempotencyKey, Data(job.source),
+                number, spec.name, spec.method.rawValue, spec.queue, uid, spec.idempotencyKey, Data(job.source),
                 Data(job.canonical), try Hexadecimal.bytes(job.specSHA256), spec.version, spec.priority,
                 spec.notBefore?.milliseconds ?? 0, spec.resources.cpus, job.memory, job.disk,
                 max(1, spec.resources.timeLimit.value / 1000), spec.retry.maxFailures, birth.state.rawValue,

@@ -30,7 +30,7 @@ package struct AttemptVerdict: Sendable, Hashable {
         case .shutdown, .wish, nil:
             let (ending, usual) = Self.judge(exit.status, exit, killedByUs: stop?.hasKilled ?? false)
             let words = lastWords?.outcome == ending.outcome ? lastWords?.detail : nil
-            self.init(ending, detail: words ?? usual)
+            self.init(ending, detail: (words ?? usual) + (exit.group?.complaint ?? ""))
         }
     }
 

@@ -23,15 +23,24 @@ package struct LocalLauncher: WorkerLauncher {
     private let arguments: [String]
     private let environment: @Sendable (RunDirectory) -> [(name: String, value: String)]
     private let limits: Limits
+    private let groups: ControlGroups?
+    private let note: @Sendable (String) -> Void
 
     /// A launcher of the program at `executable`.
+    ///
+    /// - Parameters:
+    ///   - groups: where attempts get control groups of their own; nil: none.
+    ///   - note: told when a group cannot be had or set as it should be; the attempt runs all the same.
     package init(
-        executable: String, arguments: [String] = [], limits: Limits = Limits(),
+        executable: String, arguments: [String] = [], limits: Limits = Limits(), groups: ControlGroups? = nil,
+        note: @escaping @Sendable (String) -> Void = { _ in },
         environment: @escaping @Sendable (RunDirectory) -> [(name: String, value: String)]
     ) {
         self.executable = executable
         self.arguments = arguments
         self.limits = limits
+        self.groups = groups
+        self.note = note
         self.environment = environment
     }
 
@@ -56,23 +65,51 @@ package struct LocalLauncher: WorkerLauncher {
             launch.run.log(attempt: launch.start.attempt), .writeOnly, options: [.append, .create, .closeOnExec],
             permissions: [.ownerReadWrite, .groupRead])
         let killsBefore = ProcessIdentity.outOfMemoryKills()
+        let group = makeGroup(launch.start)
         let result = try await Subprocess.run(
-            .path(FilePath(executable)), arguments: Arguments(arguments), environment: environment(for: launch.run),
+            .path(FilePath(executable)), arguments: Arguments(arguments), environment: environment(for: launch.run, group),
             workingDirectory: FilePath(launch.run.path), platformOptions: platformOptions, input: .inputWriter,
             output: .sequence, error: .fileDescriptor(log, closeAfterSpawningProcess: true)
         ) { execution in
-            await converse(execution, launch, orders, report)
+            join(group, execution.processIdentifier.value)
+            return await converse(execution, launch, orders, report)
         }
-        if let failure = result.closureResult { return WorkerExit(.notLaunched(failure)) }
-        let kills = ProcessIdentity.outOfMemoryKills() - killsBefore
+        let usage = group?.usage
+        await group?.remove()
+        if let failure = result.closureResult { return WorkerExit(.notLaunched(failure), group: usage) }
+        let kills = usage?.outOfMemoryKills ?? (ProcessIdentity.outOfMemoryKills() - killsBefore)
         return switch result.terminationStatus {
-        case .exited(let code): WorkerExit(.exited(code))
-        case .signaled(let signal): WorkerExit(.signalled(signal), outOfMemoryKills: kills)
+        case .exited(let code): WorkerExit(.exited(code), group: usage)
+        case .signaled(let signal): WorkerExit(.signalled(signal), outOfMemoryKills: kills, group: usage)
         }
     }
 
-    private func environment(for run: RunDirectory) -> Environment {
-        .custom(environment(run).reduce(into: [:]) { $0[Environment.Key(stringLiteral: $1.name)] = $1.value })
+    private func makeGroup(_ start: StartCommand) -> AttemptGroup? {
+        guard let groups else { return nil }
+        do {
+            let limits = ControlGroups.Limits(cpus: start.cpus, memory: start.memory)
+            let (group, refused) = try groups.makeGroup(job: start.job, attempt: start.attempt, limits)
+            for setting in refused { note("job \(start.job): a limit is not in force: \(setting)") }
+            return group
+        } catch {
+            note("job \(start.job) has no control group: \(error)")
+            return nil
+        }
+    }
+
+    /// Before the worker is told what to do: it has taken no memory yet.
+    private func join(_ group: AttemptGroup?, _ pid: Int32) {
+        do {
+            try group?.add(pid)
+        } catch {
+            note("process \(pid) is not in its control group: \(error)")
+        }
+    }
+
+    private func environment(for run: RunDirectory, _ group: AttemptGroup?) -> Environment {
+        var variables = environment(run)
+        if let group { variables.append((name: "HONE_CGROUP", value: group.path)) }
+        return .custom(variables.reduce(into: [:]) { $0[Environment.Key(stringLiteral: $1.name)] = $1.value })
     }
 
     private var platformOptions: PlatformOptions {

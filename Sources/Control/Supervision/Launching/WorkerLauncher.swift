@@ -60,12 +60,16 @@ package struct WorkerExit: Sendable, Hashable {
 
     /// What the kernel says.
     package var status: Status
-    /// Processes the kernel killed for want of memory, on the whole machine, while this one ended.
+    /// Processes the kernel killed for want of memory: in its control group, or, without one, on the whole machine
+    /// while this one ran.
     package var outOfMemoryKills: Int = 0
+    /// What its control group counted; nil without one.
+    package var group: GroupUsage?
 
     /// An exit.
-    package init(_ status: Status, outOfMemoryKills: Int = 0) {
+    package init(_ status: Status, outOfMemoryKills: Int = 0, group: GroupUsage? = nil) {
         self.status = status
         self.outOfMemoryKills = outOfMemoryKills
+        self.group = group
     }
 }

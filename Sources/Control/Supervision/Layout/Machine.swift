@@ -68,7 +68,7 @@ package struct Machine: Sendable, Hashable {
     }
 
     /// A small file of the kernel without its last newline; nil where it is missing.
-    static func text(_ path: String, limit: Int = 4096) -> String? {
+    package static func text(_ path: String, limit: Int = 4096) -> String? {
         guard let file = try? OpenFile(path, O_RDONLY) else { return nil }
         var bytes = [UInt8](repeating: 0, count: limit)
         let count = bytes.withUnsafeMutableBytes { (try? file.read(into: $0)) ?? 0 }

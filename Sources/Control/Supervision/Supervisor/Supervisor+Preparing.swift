@@ -20,7 +20,7 @@ extension Supervisor {
         do {
             let spec = try decoded(job.spec)
             var pins = job.inputs
-            let found = try await artifacts(of: job, spec, known: Set(pins.map(\.role)))
+            let found = try await missingInputs(of: job, spec, known: Set(pins.map(\.role)))
             if !found.isEmpty {
                 pins += found
                 try await measure(job, spec, pins)
@@ -35,21 +35,31 @@ extension Supervisor {
         }
     }
 
-    /// The files of the inputs that other jobs have published.
-    private func artifacts(of job: WaitingJob, _ spec: JobSpec, known: Set<InputRole>) async throws -> [InputPin] {
+    /// The files of the inputs that were not known at admission: what other jobs have published since, and everything
+    /// for a job of a rebuilt queue.
+    private func missingInputs(
+        of job: WaitingJob, _ spec: JobSpec, known: Set<InputRole>
+    ) async throws -> [InputPin] {
         var found: [InputPin] = []
-        let published = InputRoots(models: [root.runs], datasets: [root.runs])
         for (role, reference) in spec.inputs where !known.contains(role) {
-            guard case .artifact(let target, let artifact) = reference else { continue }
-            let source = try await runName(of: target, uid: job.uid, details: store.job(job.id))
-            let path = "\(source)/artifacts" + (artifact.map { "/\($0)" } ?? "")
+            let (path, roots) = try await place(of: reference, job)
             do throws(InputRoots.Refusal) {
-                found += try published.locate(path, for: role).pins
+                found += try roots.locate(path, for: role).pins
             } catch {
                 throw Rejection(DropName(job.name), key: error.key, error.message)
             }
         }
         return found
+    }
+
+    private func place(of reference: InputReference, _ job: WaitingJob) async throws -> (String, InputRoots) {
+        switch reference {
+        case .path(let path, _): return (path, configuration.inputRoots(root))
+        case .artifact(let target, let artifact):
+            let source = try await runName(of: target, uid: job.uid, details: store.job(job.id))
+            let path = "\(source)/artifacts" + (artifact.map { "/\($0)" } ?? "")
+            return (path, InputRoots(models: [root.runs], datasets: [root.runs]))
+        }
     }
 
     /// Name of the run directory of the job that a dependency is bound to.

@@ -1,0 +1,67 @@
+import Foundation
+import GRDB
+package import JobModel
+
+/// Copies of the queue, and what can be said about one.
+package enum QueueCopy {
+    /// Whether a file is a whole queue that this program understands; throws `databaseRefused` if it is not.
+    @discardableResult
+    package static func check(_ path: String) throws -> Facts {
+        func refusal(_ reason: String) -> StoreError { .databaseRefused(path: path, reason: reason, copies: nil) }
+        guard let size = FileSystem.size(path) else { throw refusal("there is no such file") }
+        guard size > 0 else { throw refusal("the file is empty") }
+        do {
+            let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
+            let isLive = FileSystem.size(path + "-wal") != nil
+            let queue = try DatabaseQueue(
+                path: isLive ? path : "file:\(name)?immutable=1", configuration: QueueConnection.reading())
+            defer { try? queue.close() }
+            return try queue.read { database in
+                guard try Int.fetchOne(database, sql: "PRAGMA application_id") == DatabaseIdentity.applicationID else {
+                    throw refusal("it belongs to another program")
+                }
+                let verdict = try String.fetchAll(database, sql: "PRAGMA integrity_check(20)")
+                guard verdict == ["ok"] else { throw refusal(verdict.joined(separator: "; ")) }
+                guard try !QueueMigrator.make().hasBeenSuperseded(database) else {
+                    throw refusal("it was written by a newer version")
+                }
+                return try facts(database)
+            }
+        } catch let error as DatabaseError {
+            throw refusal(error.message ?? "damaged")
+        }
+    }
+
+    /// What a whole queue holds.
+    package struct Facts: Sendable, Hashable {
+        /// Jobs.
+        package let jobs: Int
+        /// When something was last written.
+        package let newestEvent: Timestamp?
+        /// Names of the run directories of all jobs.
+        package let runs: Set<String>
+    }
+
+    private static func facts(_ database: Database) throws -> Facts {
+        let newest = try Int64.fetchOne(database, sql: "SELECT ts_ms FROM events ORDER BY seq DESC LIMIT 1")
+        let runs = try Set(String.fetchAll(database, sql: "SELECT run_dir FROM jobs"))
+        return Facts(jobs: runs.count, newestEvent: newest.map { Timestamp(milliseconds: $0) }, runs: runs)
+    }
+
+    /// Writes a consistent copy of the queue at `path` to `copy`, checks it and forces it to the disk, whether a daemon
+    /// has the queue open or not. Nothing may lie at `copy`.
+    package static func write(of path: String, to copy: String) throws {
+        let isLive = FileSystem.size(path + "-wal") != nil
+        let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
+        do {
+            let queue = try DatabaseQueue(
+                path: isLive ? path : "file:\(name)?immutable=1", configuration: QueueConnection.reading())
+            defer { try? queue.close() }
+            try queue.inDatabase { try $0.execute(sql: "VACUUM INTO ?", arguments: [copy]) }
+        } catch let error as DatabaseError {
+            throw StoreError(error)
+        }
+        try check(copy)
+        try FileSystem.synchronize(copy)
+    }
+}
