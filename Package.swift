@@ -19,6 +19,7 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio") }
 
 func room(_ name: String, in floor: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, path: "Sources/\(floor)/\(name)", swiftSettings: strict)
@@ -85,10 +86,11 @@ let control: [Target] = [
     room(
         "Supervision", in: "Control",
         ["JobQueue", "JobModel", "Systemd", "DurableFiles", "CLinux", subprocess, lifecycle, logging, systemPackage, yams]),
+    room("ControlSocket", in: "Control", ["Supervision", "JobQueue", "JobModel", lifecycle, logging] + nio),
 ]
 
 let commands: [Target] = [
-    command("honed", ["Supervision", "JobQueue", "JobModel", "Systemd", "DurableFiles", logging]),
+    command("honed", ["ControlSocket", "Supervision", "JobQueue", "JobModel", "Systemd", "DurableFiles", logging]),
     command("hone", ["Supervision", "JobQueue", "JobModel", "DurableFiles", logging]),
     // Not a product: times steps, generation and scoring for Benchmarks/speed.
     .executableTarget(
@@ -139,10 +141,14 @@ let testing: [Target] = [
             "TestSupport",
         ]),
     tests("JobModelTests", ["JobModel"]),
+    tests("FuzzTests", ["JobModel", "Safetensors", "Datasets", "Tokenization"]),
     tests("DurableFilesTests", ["DurableFiles", "CDigest"]),
     tests("JobQueueTests", ["JobQueue", "JobModel", grdb]),
     tests("SystemdTests", ["Systemd"]),
     tests("SupervisionTests", ["Supervision", "JobQueue", "JobModel", "DurableFiles", "CLinux", logging]),
+    tests(
+        "ControlSocketTests",
+        ["ControlSocket", "Supervision", "JobQueue", "JobModel", "DurableFiles", lifecycle, logging]),
     tests("EndToEndTests", ["JobModel", "DurableFiles", "honed", "hone", "hone-worker", grdb]),
 ]
 
@@ -162,6 +168,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
