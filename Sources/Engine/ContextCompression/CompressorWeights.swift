@@ -100,9 +100,9 @@ extension CompressorWeights {
     private static func adapterEntries(_ weights: [WeightEntry], _ settings: CompressorSettings) -> [WeightEntry] {
         var entries: [WeightEntry] = []
         for layer in 0..<settings.encoderLayers {
-            for group in DecoderBlock.Parts.linearGroups {
+            for group in LayerRole.linearGroups {
                 let linears = group.compactMap { linear in
-                    weights.first { $0.role == .layer(layer, linear.weight) }.map { ($0, linear.weight) }
+                    weights.first { $0.role == .layer(layer, linear) }.map { ($0, linear) }
                 }
                 entries += linears.map { weight, linear in
                     WeightEntry(

@@ -83,6 +83,6 @@ struct AdapterParts: Sendable {
 
 extension LayerRole {
     /// The linears of a layer, grouped by the input they share: the A matrices of a group are one product.
-    static let linearGroups: [[LayerRole]] = [[.query, .key, .value], [.output], [.gate, .up], [.down]]
+    package static let linearGroups: [[LayerRole]] = [[.query, .key, .value], [.output], [.gate, .up], [.down]]
     static let linears: Set<LayerRole> = Set(linearGroups.flatMap { $0 })
 }

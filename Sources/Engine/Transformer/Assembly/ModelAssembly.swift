@@ -89,32 +89,11 @@ private struct Assembly {
     }
 
     private func block(_ layer: Int) -> DecoderBlock {
-        let epsilon = configuration.normEpsilon
-        func norm(_ role: LayerRole) -> RMSNorm {
-            RMSNorm(weight: parameter(.layer(layer, role)), epsilon: epsilon)
-        }
-        func headNorm(_ role: LayerRole) -> HeadNorm? {
-            optional(.layer(layer, role)).map { HeadNorm(weight: $0, epsilon: epsilon) }
-        }
-        return DecoderBlock(
-            attention: SelfAttention(
-                norm: norm(.attentionNorm), projections: group(layer, 0), output: group(layer, 1),
-                queryNorm: headNorm(.queryNorm), keyNorm: headNorm(.keyNorm), shape: shape(layer), rotary: rotary),
-            feedForward: GatedMLP(
-                norm: norm(.feedForwardNorm), expansion: group(layer, 2), down: group(layer, 3)))
-    }
-
-    /// One group of linears with its biases and adapters.
-    private func group(_ layer: Int, _ index: Int) -> LinearGroup {
-        let members = LayerRole.linearGroups[index].map { linear in
-            LinearGroup.Member(
-                weight: parameter(.layer(layer, linear)), bias: linear.bias.flatMap { optional(.layer(layer, $0)) },
-                adapter: adapters?.adapter(layer: layer, linear))
-        }
-        let dropout = adapters.map {
-            AdapterDropout(rate: $0.settings.dropout, group: layer * LayerRole.linearGroups.count + index)
-        }
-        return LinearGroup(members, dropout: dropout)
+        DecoderBlock(
+            DecoderBlock.Parts(
+                layer: layer, parameter: { optional(.layer(layer, $0)) },
+                adapter: { adapters?.adapter(layer: layer, $0) }, dropout: adapters?.settings.dropout ?? 0),
+            shape: shape(layer), rotary: rotary, epsilon: configuration.normEpsilon)
     }
 
     private func shape(_ layer: Int) -> AttentionShape {
@@ -139,21 +118,5 @@ private struct Assembly {
     private func base(_ role: WeightRole) -> Parameter {
         guard let parameter = weights[role] else { preconditionFailure("the weight table lists no \(role)") }
         return parameter
-    }
-}
-
-extension LayerRole {
-    /// The bias that goes with a linear.
-    fileprivate var bias: LayerRole? {
-        switch self {
-        case .query: .queryBias
-        case .key: .keyBias
-        case .value: .valueBias
-        case .output: .outputBias
-        case .gate: .gateBias
-        case .up: .upBias
-        case .down: .downBias
-        default: nil
-        }
     }
 }
