@@ -85,7 +85,8 @@ struct FuzzTests {
         fuzz("tokenizer.json", Seeds.tokenizers, words: ["\"type\"", "\"BPE\"", "\"merges\"", "\"Regex\"", "(a+)+$", "\\\\p{L}+", "\"id\""]) {
             _, text in
             let tokenizer = try Tokenizer(contents: text, named: "fuzz")
-            _ = tokenizer.vocabularySize
+            let ids = tokenizer.encode("aaaaaaaaaaaaaaaaaaaaaaaaaaaab <s> hello  é1", addSpecialTokens: true)
+            _ = tokenizer.decode(ids, skipSpecialTokens: false)
         }
     }
 

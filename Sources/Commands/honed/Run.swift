@@ -65,7 +65,8 @@ struct Run: AsyncParsableCommand {
             executable: worker, groups: takeOverGroups(root, logger), note: { logger.warning("\($0)") }
         ) { WorkerEnvironment.variables(run: $0, processorFlags: flags) }
         var parts = Supervisor.Parts(
-            root: root, store: store, launcher: launcher, planner: WorkerPlanner(executable: worker), logger: logger)
+            root: root, store: store, launcher: launcher, planner: PlanCache(WorkerPlanner(executable: worker)),
+            logger: logger)
         parts.spool.usesInotify = inotify
         parts.untilIdle = untilIdle
         let supervisor = try Supervisor(parts, configuration: configuration)

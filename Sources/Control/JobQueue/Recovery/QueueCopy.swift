@@ -57,7 +57,10 @@ package enum QueueCopy {
             let queue = try DatabaseQueue(
                 path: isLive ? path : "file:\(name)?immutable=1", configuration: QueueConnection.reading())
             defer { try? queue.close() }
-            try queue.inDatabase { try $0.execute(sql: "VACUUM INTO ?", arguments: [copy]) }
+            // Page by page in one step: a read-only connection cannot VACUUM a table with a generated column.
+            let target = try DatabaseQueue(path: copy)
+            try queue.backup(to: target)
+            try target.close()
         } catch let error as DatabaseError {
             throw StoreError(error)
         }

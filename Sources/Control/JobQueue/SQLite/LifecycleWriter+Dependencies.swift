@@ -59,11 +59,13 @@ extension LifecycleWriter {
                 SELECT deps.on_name, deps.on_id, deps.kind, jobs.state FROM deps
                 LEFT JOIN jobs ON jobs.id = deps.on_id WHERE deps.job_id = ? ORDER BY deps.ord
                 """, arguments: [job]
-        ).map { row in
-            DependencyStatus(
-                name: row["on_name"], job: row["on_id"], condition: try row.decoded("kind"),
-                state: try row.decodedOptional("state"))
-        }
+        ).map(Self.dependency)
+    }
+
+    static func dependency(_ row: Row) throws -> DependencyStatus {
+        DependencyStatus(
+            name: row["on_name"], job: row["on_id"], condition: try row.decoded("kind"),
+            state: try row.decodedOptional("state"))
     }
 
     /// Lets a job follow from its dependencies and inputs: it fails, becomes ready, or goes on waiting.

@@ -21,12 +21,13 @@ enum InputRows {
     static func of(_ job: Int64, in database: Database) throws -> [InputPin] {
         try Row.fetchAll(
             database, sql: "SELECT * FROM inputs WHERE job_id = ? ORDER BY role, path", arguments: [job]
-        ).map { row in
-            InputPin(
-                role: try row.decoded("role"), path: row["path"], device: row["dev"], inode: row["ino"],
-                size: row["size"],
-                modifiedNanoseconds: row["mtime_ns"], sha256: (row["sha256"] as Data?).map(Hexadecimal.text))
-        }
+        ).map(pin)
+    }
+
+    static func pin(_ row: Row) throws -> InputPin {
+        InputPin(
+            role: try row.decoded("role"), path: row["path"], device: row["dev"], inode: row["ino"], size: row["size"],
+            modifiedNanoseconds: row["mtime_ns"], sha256: (row["sha256"] as Data?).map(Hexadecimal.text))
     }
 
     static func insert(_ pin: InputPin, of job: Int64, in database: Database) throws {
@@ -44,14 +45,19 @@ enum InputRows {
 
 /// Jobs that have not started.
 enum WaitingRows {
+    // The whole condition of a partial index has to stand here for it to be used.
+    private static let source = "jobs INDEXED BY jobs_live"
+    private static let condition = "jobs.state = ? AND jobs.state NOT IN ('succeeded', 'failed', 'cancelled')"
+
+    /// Three queries however many jobs there are.
     static func inState(_ state: JobState, in database: Database) throws -> [WaitingJob] {
-        let writer = LifecycleWriter(database: database, actor: "", now: Timestamp(milliseconds: 0))
-        // The whole condition of a partial index has to stand here for it to be used.
+        let dependencies = try dependencies(state, in: database)
+        let inputs = try inputs(state, in: database)
         return try Row.fetchAll(
             database,
             sql: """
-                SELECT *, \(AttemptRows.runningTime) AS ran_ms FROM jobs INDEXED BY jobs_live
-                WHERE state = ? AND state NOT IN ('succeeded', 'failed', 'cancelled') ORDER BY priority DESC, id
+                SELECT *, \(AttemptRows.runningTime) AS ran_ms FROM \(source) WHERE \(condition)
+                ORDER BY priority DESC, id
                 """, arguments: [state.rawValue]
         ).map { row in
             let id: Int64 = row["id"]
@@ -62,9 +68,38 @@ enum WaitingRows {
                 submitted: row.moment("submitted_ms"), notBefore: notBefore.milliseconds == 0 ? nil : notBefore,
                 timeLimit: Milliseconds(seconds: row["time_limit_s"]), ran: Milliseconds(row["ran_ms"]),
                 spec: [UInt8](row["spec"] as Data), specSHA256: Hexadecimal.text(row["spec_sha256"]),
-                dependencies: try writer.dependencies(of: id).filter { !$0.isSatisfied },
-                inputs: try InputRows.of(id, in: database), reason: try SummaryRows.reason(row))
+                dependencies: dependencies[id, default: []], inputs: inputs[id, default: []],
+                reason: try SummaryRows.reason(row))
         }
+    }
+
+    /// Those that have not ended as wanted, by job.
+    private static func dependencies(_ state: JobState, in database: Database) throws -> [Int64: [DependencyStatus]] {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT deps.job_id, deps.on_name, deps.on_id, deps.kind, other.state FROM \(source)
+                CROSS JOIN deps ON deps.job_id = jobs.id LEFT JOIN jobs AS other ON other.id = deps.on_id
+                WHERE \(condition) ORDER BY deps.job_id, deps.ord
+                """, arguments: [state.rawValue])
+        var found: [Int64: [DependencyStatus]] = [:]
+        for row in rows {
+            let status = try LifecycleWriter.dependency(row)
+            if !status.isSatisfied { found[row["job_id"], default: []].append(status) }
+        }
+        return found
+    }
+
+    private static func inputs(_ state: JobState, in database: Database) throws -> [Int64: [InputPin]] {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT inputs.* FROM \(source) CROSS JOIN inputs ON inputs.job_id = jobs.id
+                WHERE \(condition) ORDER BY inputs.job_id, inputs.role, inputs.path
+                """, arguments: [state.rawValue])
+        var found: [Int64: [InputPin]] = [:]
+        for row in rows { found[row["job_id"], default: []].append(try InputRows.pin(row)) }
+        return found
     }
 }
 
@@ -152,8 +187,15 @@ enum SummaryRows {
             return try Int64.fetchOne(
                 database, sql: "SELECT max(id) FROM jobs WHERE uid = ? AND name = ?", arguments: [uid, name])
         }
+        // By way of the users, whose names are in an index; by name alone it would read every job there ever was.
         return try Int64.fetchOne(
-            database, sql: "SELECT id FROM jobs WHERE name = ? ORDER BY id DESC LIMIT 1", arguments: [name])
+            database,
+            sql: """
+                WITH RECURSIVE users(uid) AS (
+                  SELECT min(uid) FROM jobs
+                  UNION ALL SELECT (SELECT min(uid) FROM jobs WHERE uid > users.uid) FROM users WHERE uid IS NOT NULL)
+                SELECT max((SELECT max(id) FROM jobs WHERE jobs.uid = users.uid AND name = ?)) FROM users
+                """, arguments: [name])
     }
 
     static func liveCounts(in database: Database) throws -> [JobState: Int] {

@@ -1,0 +1,158 @@
+import DurableFiles
+import Foundation
+import Testing
+
+/// The power fails at any moment of a run, and disks that fail in the middle.
+@Suite("Storage faults", .serialized, .enabled(if: RecordedChanges.interposer != nil, "needs a C compiler"))
+struct StorageTests {
+    static let images = Int(ProcessInfo.processInfo.environment["HONE_CRASH_IMAGES"] ?? "") ?? 15
+    static let faults = Int(ProcessInfo.processInfo.environment["HONE_IO_FAULTS"] ?? "") ?? 12
+
+    @Test func thePowerFailsAnywhere() async throws {
+        let expected = try await UndisturbedRun.shared.fingerprints()
+        let shop = try Workshop()
+        try drop(into: shop)
+        let stage = try CrashStage(shop)
+        let recorded = try await stage.record()
+        let boundaries = recorded.boundaries
+        #expect(boundaries.count > 100, "\(boundaries.count)")
+        var random = SplitMix64(7)
+        var tried = 0
+        for index in Self.chosen(boundaries.count, Self.images, &random) {
+            for loss in DiskModel.Loss.allCases {
+                try stage.build(recorded.changes.prefix(boundaries[index] + 1), loss, &random)
+                let (status, log) = try await shop.settle()
+                #expect(status == 0, "power lost after change \(boundaries[index]), \(loss): \(log.suffix(2000))")
+                try shop.check(["lm", "align"], equal: expected, UInt64(boundaries[index]))
+                tried += 1
+                try stage.takeBack()
+            }
+        }
+        print("storage: \(recorded.changes.count) changes, \(boundaries.count) boundaries, \(tried) images recovered")
+    }
+
+    /// All of them if asked for more than there are, else a spread that a seed repeats.
+    private static func chosen(_ count: Int, _ wanted: Int, _ random: inout SplitMix64) -> [Int] {
+        guard wanted < count else { return Array(0..<count) }
+        return (0..<wanted).map { Int(random.below(UInt64(count / wanted))) + $0 * (count / wanted) }
+    }
+
+    @Test(arguments: ["write", "sync", "rename", "open"], ["eio", "enospc", "short"])
+    func aWorkersDiskFails(class: String, error: String) async throws {
+        guard error != "short" || `class` == "write" else { return }
+        let expected = try await UndisturbedRun.shared.fingerprints()
+        var random = SplitMix64(UInt64(`class`.utf8.reduce(0) { $0 &* 31 &+ Int($1) } + error.count))
+        for _ in 0..<max(1, Self.faults / 4) {
+            let at = 1 + random.below(60)
+            let shop = try Workshop()
+            try drop(into: shop)
+            let worker = try shop.script(
+                """
+                case $1 in plan) exec '\(Programs.worker)' "$@";; esac
+                if mkdir "\(shop.root)/met" 2>/dev/null || mkdir "\(shop.root)/met-again" 2>/dev/null; then
+                    export LD_PRELOAD='\(RecordedChanges.interposer ?? "")' HONE_IO_ROOT='\(shop.root)' HONE_IO_FAULT=\(`class`):\(at):\(error)
+                fi
+                exec '\(Programs.worker)' "$@"
+                """)
+            let daemon = try shop.daemon([:], ["--until-idle", "--worker", worker])
+            #expect(try await daemon.wait() == 0, "\(`class`):\(at):\(error): \(daemon.standardError.suffix(2000))")
+            try shop.check(["lm", "align"], equal: expected, at)
+        }
+    }
+
+    @Test(arguments: ["write", "sync", "rename", "open", "truncate"], ["eio", "+enospc", "+erofs", "short"])
+    func theDaemonsDiskFails(class: String, error: String) async throws {
+        guard error != "short" || `class` == "write" else { return }
+        let expected = try await UndisturbedRun.shared.fingerprints()
+        var random = SplitMix64(UInt64(`class`.utf8.reduce(0) { $0 &* 31 &+ Int($1) } + error.count + 99))
+        for _ in 0..<max(1, Self.faults / 4) {
+            let at = 1 + random.below(`class` == "truncate" ? 4 : 120)
+            let shop = try Workshop()
+            try drop(into: shop)
+            let daemon = try shop.daemon([
+                "LD_PRELOAD": RecordedChanges.interposer ?? "", "HONE_IO_ROOT": shop.root,
+                "HONE_IO_FAULT": "\(`class`):\(at):\(error)",
+            ])
+            // It may go on, give up or wait for better times; whatever it does, nothing is lost.
+            for _ in 0..<80 where daemon.process.isRunning { try await Task.sleep(for: .milliseconds(100)) }
+            daemon.kill(SIGTERM)
+            _ = try? await daemon.wait(seconds: 60)
+            let (status, log) = try await shop.settle()
+            #expect(status == 0, "\(`class`):\(at):\(error): \(log.suffix(2000))\n\(daemon.standardError.suffix(2000))")
+            try shop.check(["lm", "align"], equal: expected, at)
+        }
+    }
+}
+
+/// A root on which losses of power are staged.
+///
+/// The dropped files keep their inodes, by which the daemon knows them again: they are moved, not copied.
+final class CrashStage {
+    private let shop: Workshop
+    private let places = ["jobs", "runs", "db"]
+    private var drops: [(name: String, inode: UInt64, bytes: [UInt8])] = []
+    private var stash: [Int: String] = [:]
+
+    init(_ shop: Workshop) throws {
+        self.shop = shop
+        try makeDirectory("\(shop.root)/stash")
+        for (index, name) in shop.names(in: "jobs").filter({ $0.hasSuffix(".yaml") }).enumerated() {
+            var status = stat()
+            stat("\(shop.root)/jobs/\(name)", &status)
+            drops.append(("jobs/\(name)", status.st_ino, try readFile("\(shop.root)/jobs/\(name)")))
+            stash[index + 1] = "\(shop.root)/stash/\(name)"
+        }
+    }
+
+    /// Runs the jobs once and writes down every change.
+    func record() async throws -> RecordedChanges {
+        let log = "\(shop.root)-changes"
+        defer { try? FileManager.default.removeItem(atPath: log) }
+        let variables = "LD_PRELOAD='\(RecordedChanges.interposer ?? "")' HONE_IO_ROOT='\(shop.root)' HONE_IO_LOG='\(log)'"
+        let worker = try shop.script("\(variables) exec '\(Programs.worker)' \"$@\"")
+        let daemon = try shop.daemon(
+            ["LD_PRELOAD": RecordedChanges.interposer ?? "", "HONE_IO_ROOT": shop.root, "HONE_IO_LOG": log],
+            ["--until-idle", "--worker", worker])
+        let status = try await daemon.wait()
+        try #require(status == 0, "\(daemon.standardError)")
+        try takeBack()
+        return try RecordedChanges(log, root: shop.root)
+    }
+
+    /// Brings the dropped files from where the last run left them to the stash.
+    func takeBack() throws {
+        for (index, drop) in drops.enumerated() {
+            guard let safe = stash[index + 1] else { continue }
+            for directory in ["jobs", "jobs/accepted"] {
+                for name in shop.names(in: directory) where name.hasSuffix(lastComponent(drop.name)) {
+                    rename("\(shop.root)/\(directory)/\(name)", safe)
+                }
+            }
+        }
+    }
+
+    /// Makes the root look as a loss of power after these changes would leave it.
+    func build(
+        _ changes: ArraySlice<RecordedChanges.Change>, _ loss: DiskModel.Loss, _ random: inout SplitMix64
+    ) throws {
+        var disk = DiskModel(drops, directories: ["jobs", "runs", "db"])
+        for change in changes { disk.apply(change) }
+        for place in places {
+            try removeTree("\(shop.root)/\(place)")
+            try makeDirectory("\(shop.root)/\(place)")
+        }
+        for (name, file) in disk.image(loss, &random) where places.contains(String(name.prefix { $0 != "/" })) {
+            let path = "\(shop.root)/\(name)"
+            guard let file else {
+                try makeDirectory(path)
+                continue
+            }
+            try makeDirectory(parentDirectory(path))
+            if let stashed = stash[file.number] {
+                try #require(rename(stashed, path) == 0, "\(path)")
+            } else {
+                try Data(file.bytes).write(to: URL(filePath: path))
+            }
+        }
+    }
+}
