@@ -67,8 +67,10 @@ package final class ThreadTeam: @unchecked Sendable {
         }
     }
 
-    /// Name of the OpenBLAS kernels in use, such as "SkylakeX".
-    package static let multiplyKernelName = String(cString: openblas_get_corename())
+    /// Which kernels multiply matrices: our own, or OpenBLAS's by their name, such as "SkylakeX".
+    package static let multiplyKernelName = multipliesItself ? "own AVX-512" : String(cString: openblas_get_corename())
+
+    private static var multipliesItself: Bool { MemoryLayout<Real>.size == 4 && hone_f32_available() != 0 }
     /// Version and build options of OpenBLAS. Asked for once: it writes the text anew at every call, into one buffer
     /// that all threads share.
     package static let multiplyLibraryName = String(cString: openblas_get_config())

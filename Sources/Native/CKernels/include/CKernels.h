@@ -119,6 +119,23 @@ int64_t hone_team_next(hone_team *team);
 void *hone_memory_map(size_t bytes);
 void hone_memory_unmap(void *memory, size_t bytes);
 
+// ---- float32.c -------------------------------------------------------------------------------------------------
+
+// One side of a product: element (lane, depth) lies at lane · stride + depth when the depth is contiguous, else at
+// depth · stride + lane. A lane is a row of a or a column of b.
+typedef struct {
+    const float *base;
+    size_t stride;
+    int depth_is_contiguous;
+} hone_f32_operand;
+
+// Whether our own float32 products run here: with AVX-512, unless HONE_MATRIX_KERNELS=library is in the environment.
+int hone_f32_available(void);
+// c = scale · a · b (+ c when `accumulate`). Packs into memory of the calling thread, mapped at its first product.
+// Returns 0 without having done anything when there is none, or the kernels do not run here.
+int hone_f32_multiply(const hone_f32_operand *a, const hone_f32_operand *b, float *c, size_t stride, size_t rows,
+                      size_t columns, size_t depth, float scale, int accumulate);
+
 // ---- bfloat16.c ------------------------------------------------------------------------------------------------
 
 // One side of a product: element (lane, depth) lies at lane · stride + depth when the depth is contiguous, else at
@@ -130,6 +147,8 @@ typedef struct {
     int narrow;
 } hone_bf16_operand;
 
+// to[i] = from[i], exactly.
+void hone_bf16_widen(const uint16_t *from, hone_real *to, size_t count);
 // Whether this processor has AVX512-BF16. The functions below need it.
 int hone_bf16_available(void);
 // Bytes of packing memory that one product needs; aligned to 64.
