@@ -96,7 +96,8 @@ let commands: [Target] = [
     .executableTarget(
         name: "hone-bench",
         dependencies: [
-            "Training", "Transformer", "Datasets", "Safetensors", "Compute", "JobModel", "DurableFiles", arguments,
+            "Training", "Transformer", "ContextCompression", "Datasets", "Safetensors", "Compute", "JobModel",
+            "DurableFiles", arguments,
         ],
         path: "Benchmarks/hone-bench", swiftSettings: strict),
     // Not a product: times the operations of the queue for Benchmarks/queue.
@@ -106,8 +107,8 @@ let commands: [Target] = [
     command(
         "hone-worker",
         [
-            "Training", "Transformer", "Alignment", "Datasets", "Tokenization", "Safetensors", "Compute", "JobModel",
-            "DurableFiles", "CLinux",
+            "Training", "Transformer", "Alignment", "ContextCompression", "Datasets", "Tokenization", "Safetensors",
+            "Compute", "JobModel", "DurableFiles", "CLinux",
         ]),
 ]
 
