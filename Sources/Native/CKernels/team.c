@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "CKernels.h"
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -16,8 +15,9 @@ struct hone_team {
     _Atomic int32_t sleepers;
     hone_team_body body;
     void *context;
+    _Atomic int joining;
     pthread_mutex_t mutex;
-    pthread_cond_t wake;
+    pthread_cond_t wake, done;
     pthread_t *handles;
 };
 
@@ -45,6 +45,28 @@ static uint32_t await(hone_team *team, uint32_t seen) {
     return now;
 }
 
+// A thread's part is done; the last one wakes the caller if it fell asleep.
+static void finish(hone_team *team) {
+    if (atomic_fetch_sub(&team->pending, 1) > 1 || !atomic_load(&team->joining)) return;
+    pthread_mutex_lock(&team->mutex);
+    pthread_cond_signal(&team->done);
+    pthread_mutex_unlock(&team->mutex);
+}
+
+// Waits until every part is done. A thread that lost its core can take long: the caller then gives up its own, which that
+// thread may be waiting for.
+static void join(hone_team *team) {
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&team->pending, memory_order_acquire) == 0) return;
+        relax();
+    }
+    pthread_mutex_lock(&team->mutex);
+    atomic_store(&team->joining, 1);
+    while (atomic_load(&team->pending) > 0) pthread_cond_wait(&team->done, &team->mutex);
+    atomic_store(&team->joining, 0);
+    pthread_mutex_unlock(&team->mutex);
+}
+
 static void *work(void *argument) {
     start s = *(start *)argument;
     free(argument);
@@ -53,7 +75,7 @@ static void *work(void *argument) {
         seen = await(s.team, seen);
         if (atomic_load(&s.team->stop)) return 0;
         s.team->body(s.team->context, s.index);
-        atomic_fetch_sub_explicit(&s.team->pending, 1, memory_order_release);
+        finish(s.team);
     }
 }
 
@@ -73,6 +95,7 @@ hone_team *hone_team_create(int32_t threads) {
     team->handles = calloc((size_t)threads, sizeof(pthread_t));
     pthread_mutex_init(&team->mutex, 0);
     pthread_cond_init(&team->wake, 0);
+    pthread_cond_init(&team->done, 0);
     for (int32_t i = 1; i < threads; i++) {
         start *s = malloc(sizeof(start));
         if (s) *s = (start){team, i};
@@ -92,6 +115,7 @@ void hone_team_destroy(hone_team *team) {
     for (int32_t i = 1; i < team->threads; i++) pthread_join(team->handles[i], 0);
     pthread_mutex_destroy(&team->mutex);
     pthread_cond_destroy(&team->wake);
+    pthread_cond_destroy(&team->done);
     free(team->handles);
     free(team);
 }
@@ -105,11 +129,7 @@ void hone_team_run(hone_team *team, hone_team_body body, void *context) {
         announce(team);
     }
     body(context, 0);
-    // A thread that lost its core can take long: give ours away rather than spin for ever.
-    for (int spins = 0; atomic_load_explicit(&team->pending, memory_order_acquire) > 0; spins++) {
-        if (spins < SPINS) relax();
-        else sched_yield();
-    }
+    join(team);
 }
 
 #if defined(__x86_64__) || defined(__aarch64__)
