@@ -35,8 +35,8 @@ extension DecoderStack {
         let count = step.sequences.count
         for (index, block) in blocks.enumerated() {
             block.decode(
-                a.stream(index, count), step, caches[index], into: a.stream(index + 1, count), activations.rows(count),
-                scratch, attention, pass, context)
+                a.stream(index, count), step, caches[index], into: a.stream(index + 1, count),
+                block.viewing(activations.rows(count)), scratch, attention, pass, context)
         }
         return a.stream(blocks.count, count)
     }

@@ -2,8 +2,10 @@ package import Compute
 
 /// What to generate.
 package struct GenerationRequest: Sendable {
-    /// Token ids of each prompt; none may be empty.
+    /// Token ids of each prompt; none may be empty, unless embeddings stand before it.
     package var prompts: [[Int32]]
+    /// Embeddings that stand before each prompt, such as soft tokens: rows end to end, hidden wide. None by default.
+    package var prefixes: [[Real]]
     /// Most new tokens of each sequence.
     package var maximumNewTokens: [Int]
     /// How tokens are chosen.
@@ -16,10 +18,12 @@ package struct GenerationRequest: Sendable {
 
     /// The same limit for every sequence; greedy by default.
     package init(
-        prompts: [[Int32]], maximumNewTokens: Int, sampling: SamplingSettings = .greedy, stopTokens: Set<Int32> = [],
-        sequenceNames: [Int]? = nil
+        prompts: [[Int32]], after prefixes: [[Real]]? = nil, maximumNewTokens: Int,
+        sampling: SamplingSettings = .greedy, stopTokens: Set<Int32> = [], sequenceNames: [Int]? = nil
     ) {
+        precondition(prefixes.map { $0.count == prompts.count } ?? true, "one prefix for each prompt")
         self.prompts = prompts
+        self.prefixes = prefixes ?? Array(repeating: [], count: prompts.count)
         self.maximumNewTokens = Array(repeating: maximumNewTokens, count: prompts.count)
         self.sampling = sampling
         self.stopTokens = stopTokens
@@ -61,6 +65,8 @@ private struct Generation {
     private let context: Context
     private let sampler: TokenSampler
     private let layout: SequenceLayout
+    /// Rows that each sequence starts with.
+    private let startLengths: [Int]
     private let prompt: LanguageModel.Activations
     private let caches: [KeyValueCache]
     private let decoding: DecodingActivations
@@ -77,15 +83,17 @@ private struct Generation {
         self.context = context
         sampler = TokenSampler(request.sampling)
         let count = request.prompts.count
-        layout = SequenceLayout(lengths: request.prompts.map(\.count))
+        let width = model.configuration.hiddenSize
+        let starts = zip(request.prefixes, request.prompts).map { $0.count / width + $1.count }
+        startLengths = starts
+        layout = SequenceLayout(lengths: starts)
         guard layout.segments.count == count else { throw ModelError.emptyPrompt }
         try model.check(request.prompts.flatMap { $0 }, layout)
-        let capacity = zip(request.prompts, request.maximumNewTokens)
-            .map { min($0.count + $1, model.contextLength) }.max() ?? 0
+        let capacity = zip(starts, request.maximumNewTokens).map { min($0 + $1, model.contextLength) }.max() ?? 0
         prompt = model.activations(for: layout, recording: .none, context)
         caches = model.stack.caches(sequences: count, capacity: max(1, capacity), in: context.arena)
         decoding = model.stack.decodingActivations(rows: count, capacity: max(1, capacity), context)
-        hidden = context.arena.matrix(count, model.configuration.hiddenSize)
+        hidden = context.arena.matrix(count, width)
         inverseRMS = context.arena.matrix(count, 1)
         logits = context.arena.matrix(count, model.configuration.vocabularySize)
         responses = Array(repeating: [], count: count)
@@ -96,7 +104,7 @@ private struct Generation {
     /// The packed pass over all prompts, the caches, and the first new token of every sequence.
     mutating func prefill(_ onToken: (Int, Int32) -> Void) {
         guard !active.isEmpty else { return }
-        model.embedding.forward(request.prompts.flatMap { $0 }, into: prompt.stack.input, context)
+        embedPrompts()
         let output = model.stack.forward(layout, prompt.stack, pass, context) { index, activations in
             for (sequence, segment) in layout.segments.enumerated() {
                 caches[index].store(
@@ -107,6 +115,18 @@ private struct Generation {
         let last = active.map { Int32(layout.segments[$0].tokens.upperBound - 1) }
         gather(output, last, 0..<last.count, into: decoding.input.rows(0..<last.count), context)
         choose(from: decoding.input.rows(0..<last.count), onToken)
+    }
+
+    /// Prefixes and looked-up prompts, one after the other.
+    private func embedPrompts() {
+        let width = model.configuration.hiddenSize
+        for (sequence, segment) in layout.segments.enumerated() {
+            let rows = prompt.stack.input.rows(segment.tokens)
+            let prefix = request.prefixes[sequence]
+            for (index, value) in prefix.enumerated() { rows.base[index] = value }
+            model.embedding.forward(
+                request.prompts[sequence], into: rows.rows(prefix.count / width..<rows.rows), context)
+        }
     }
 
     /// One more token for every sequence that still grows; false when there is none.
@@ -125,9 +145,9 @@ private struct Generation {
         model.norm.forward(output, into: hidden.rows(rows), inverseRMS: inverseRMS.rows(rows), context)
         model.head.logits(hidden.rows(rows), into: logits.rows(rows), context)
         for (row, sequence) in active.enumerated() {
-            let values = UnsafeBufferPointer(start: logits.row(row).base, count: logits.columns)
             let token = sampler.choose(
-                values, sequence: request.sequenceNames[sequence], position: length(sequence))
+                logits.row(row), after: responses[sequence], sequence: request.sequenceNames[sequence],
+                position: length(sequence))
             responses[sequence].append(token)
             onToken(sequence, token)
         }
@@ -138,7 +158,7 @@ private struct Generation {
         responses[sequence].last.map(request.stopTokens.contains) ?? false
     }
 
-    private func length(_ sequence: Int) -> Int { request.prompts[sequence].count + responses[sequence].count }
+    private func length(_ sequence: Int) -> Int { startLengths[sequence] + responses[sequence].count }
 
     private func hasRoom(_ sequence: Int) -> Bool {
         responses[sequence].count < request.maximumNewTokens[sequence] && length(sequence) < model.contextLength

@@ -11,10 +11,16 @@ package struct SamplingSettings: Sendable, Equatable {
     /// Second key, for a place in a run: a step, a pass over the data.
     package var stream: UInt64
 
+    /// Positive logits of tokens that the sequence has written already are divided by it, negative ones multiplied;
+    /// 1 changes nothing. Tokens of the prompt do not count.
+    package var repetitionPenalty: Double
+
     /// Plain sampling at temperature 1 by default.
     package init(
-        temperature: Double = 1, topK: Int? = nil, topP: Double? = nil, seed: UInt64 = 0, stream: UInt64 = 0
+        temperature: Double = 1, topK: Int? = nil, topP: Double? = nil, seed: UInt64 = 0, stream: UInt64 = 0,
+        repetitionPenalty: Double = 1
     ) {
+        self.repetitionPenalty = repetitionPenalty
         self.temperature = temperature
         self.topK = topK
         self.topP = topP

@@ -23,6 +23,19 @@ package struct TokenSampler {
         random = RandomStream(seed: settings.seed, stream: settings.stream)
     }
 
+    /// The next token of a sequence that has written some: the repetition penalty changes `logits`, one row.
+    func choose(_ logits: Matrix, after written: [Int32], sequence: Int, position: Int) -> Int32 {
+        if settings.repetitionPenalty != 1 {
+            let penalty = Real(settings.repetitionPenalty)
+            for token in Set(written) {
+                let logit = logits[0, Int(token)]
+                logits[0, Int(token)] = logit > 0 ? logit / penalty : logit * penalty
+            }
+        }
+        return choose(
+            UnsafeBufferPointer(start: logits.base, count: logits.columns), sequence: sequence, position: position)
+    }
+
     /// The next token of a sequence.
     ///
     /// - Parameters:
