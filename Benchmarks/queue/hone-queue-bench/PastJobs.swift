@@ -43,16 +43,14 @@ enum PastJobs {
     }
 
     static func newJob(_ name: String) throws -> NewJob {
-        let text = "name: \(name)\nmethod: pretrain\ndataset: {train: rows.txt}\ntrain: {steps: 10}\n"
+        let text = "name: \(name)\nmethod: sft\nmodel: m\ndataset: {train: rows.jsonl}\ntrain: {steps: 10}\n"
         let spec = try JobSpec.decode(Array(text.utf8))
         let digest = String(repeating: "ab", count: 32)
         return NewJob(
             spec: spec, canonical: spec.canonicalJSON(), specSHA256: digest, source: Array(text.utf8), memory: 1 << 20,
-            inputs: [
-                InputPin(
-                    role: .trainingData, path: "/data/rows.txt", device: 1, inode: 2, size: 3, modifiedNanoseconds: 4,
-                    sha256: digest)
-            ])
+            inputs: [InputRole.model, .trainingData].map {
+                InputPin(role: $0, path: "/data/\($0)", device: 1, inode: 2, size: 3, modifiedNanoseconds: 4, sha256: digest)
+            })
     }
 
     static func file(_ inode: Int64) -> SubmittedFile {
