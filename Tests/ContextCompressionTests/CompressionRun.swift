@@ -15,8 +15,9 @@ final class CompressionRun {
         _ autoencoder: Autoencoder, _ samples: [CompressionSample], recording: DecoderStack.Recording = .full,
         pass: Pass = Pass(), team: ThreadTeam
     ) throws {
-        let batch = try CompressionBatch(samples, remainder: autoencoder.compressor.settings.remainder)
-        try batch.check(autoencoder.decoder.model)
+        let settings = autoencoder.compressor.settings
+        let batch = try CompressionBatch(samples, remainder: settings.remainder, merge: settings.merge)
+        try batch.check(autoencoder)
         func layOut(_ context: Context) -> Autoencoder.Activations {
             autoencoder.activations(for: batch, recording: recording, context)
         }

@@ -121,9 +121,11 @@ import Transformer
         #expect(throws: CompressionError.layersOutOfRange(part: "lsa", found: 0, limit: 2)) {
             try Compressor(settings, of: base, trained: true)
         }
+        settings.alignmentLayers = 1
+        let compressor = try Compressor(settings, of: base, trained: true)
         let long = CompressionSample(restating: tinyTokens(65, seed: 1), groupSize: 4, prompt: [], end: 2)
         #expect(throws: CompressionError.contextTooLong(length: 65, limit: 64)) {
-            try CompressionBatch([long]).check(base)
+            try CompressionBatch([long]).check(Autoencoder(compressor, SoftPromptDecoder(base)))
         }
     }
 }

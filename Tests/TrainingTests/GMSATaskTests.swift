@@ -26,7 +26,7 @@ import Transformer
 
     @Test(arguments: GMSACase.allCases) func lossFalls(tiny: GMSACase) throws {
         var run = try GMSARun(tiny)
-        run.spec.train.steps = 40
+        run.spec.train.steps = 60
         let result = try run.complete(in: "long")
         let (before, after) = (result.initialMetrics["eval_loss"], result.metrics["eval_loss"])
         #expect(try #require(after) < 0.98 * #require(before))
@@ -45,13 +45,13 @@ import Transformer
         objective.encoder.attention = .bidirectional
         try refuses(.gmsaAutoencoder(objective), .autoencoder)
         objective = GMSAAutoencoderObjective()
-        objective.rates.curriculum = [1, 2]
+        objective.decoder.softPositions = .stretched
+        try refuses(.gmsaAutoencoder(objective), .autoencoder)
+        objective = GMSAAutoencoderObjective()
+        (objective.segment.tokens, objective.segment.overlap) = (4, 4)
         try refuses(.gmsaAutoencoder(objective), .autoencoder)
         var finetune = GMSAFinetuneObjective()
-        finetune.stage2.train = .lora
-        try refuses(.gmsaFinetune(finetune), .finetune)
-        finetune = GMSAFinetuneObjective()
-        finetune.generation.maxNew = 7
+        finetune.stage2.encoderMode = .train
         try refuses(.gmsaFinetune(finetune), .finetune)
     }
 
@@ -59,6 +59,67 @@ import Transformer
         var run = try GMSARun(tiny)
         run.spec.objective = objective
         #expect(throws: TrainingError.self) { try run.complete(in: "refused") }
+    }
+
+    /// Tokens that went through the models, after every step.
+    private func tokens(_ objective: GMSAAutoencoderObjective) throws -> [Double] {
+        var run = try GMSARun(.autoencoder)
+        run.spec.objective = .gmsaAutoencoder(objective)
+        _ = try run.complete(in: "counted")
+        return try run.metrics("num_tokens", in: "counted")
+    }
+
+    /// A rate of 1 makes more soft tokens than one of 3, for the first half of the steps.
+    @Test(arguments: [GMSARateSettings.Sampling.fixed, .all]) func curriculum(
+        _ sampling: GMSARateSettings.Sampling
+    ) throws {
+        var objective = try #require(GMSACase.autoencoder.autoencoder)
+        (objective.rates.train, objective.rates.sampling) = ([3], sampling)
+        let plain = try tokens(objective)
+        objective.rates.curriculum = [1]
+        let staged = try tokens(objective)
+        let extra = zip(staged, plain).map { $0 - $1 }
+        #expect(extra.count == 4)
+        #expect(extra[0] > 0 && extra[1] > extra[0])
+        #expect(extra[2] == extra[1] && extra[3] == extra[1])
+    }
+
+    /// Some first tokens are left out, the same ones whenever a row comes.
+    @Test func jitterShortensContexts() throws {
+        var objective = try #require(GMSACase.autoencoder.autoencoder)
+        (objective.rates.train, objective.rates.sampling) = ([3], .fixed)
+        let plain = try tokens(objective)
+        objective.merge.phaseJitter = true
+        let shifted = try tokens(objective)
+        #expect(try #require(shifted.last) < #require(plain.last))
+        #expect(try tokens(objective) == shifted)
+    }
+
+    @Test func everyMeasuredRateAndControl() throws {
+        var objective = try #require(GMSACase.autoencoder.autoencoder)
+        objective.rates.evaluate = [2, 5]
+        var run = try GMSARun(.autoencoder)
+        run.spec.objective = .gmsaAutoencoder(objective)
+        let metrics = try run.complete(in: "measured").metrics
+        for name in ["loss@2", "loss@5", "prefix_match@5", "exact@2", "wrong_memory_loss@2", "no_memory_loss", "text_loss"] {
+            #expect(metrics["eval_" + name] != nil, "\(name)")
+        }
+        #expect(metrics["eval_loss@3"] == nil)
+    }
+
+    /// What the first stage trained in its decoder is where the second begins.
+    @Test func trainedDecoderGoesOn() throws {
+        var first = try GMSARun(.trainedDecoder)
+        first.spec.train.steps = 8
+        _ = try first.complete(in: "first")
+        var second = try GMSARun(.finetune)
+        second.inputs[InputRole.compressor.rawValue] = first.scratch.path + "/first/artifacts"
+        let trained = try second.complete(in: "second").initialMetrics
+        second.inputs[InputRole.compressor.rawValue] = first.scratch.path + "/first/artifacts"
+        let model = first.scratch.path + "/first/artifacts/decoder/model.safetensors"
+        #expect(try readFile(model) != readFile(first.scratch.path + "/model/model.safetensors"))
+        let untouched = try GMSARun(.finetune).complete(in: "second").initialMetrics
+        #expect(trained["eval_no_memory_loss"] != untouched["eval_no_memory_loss"])
     }
 
     @Test func rowsThatDoNotFitAreNamed() throws {
@@ -73,40 +134,6 @@ import Transformer
             "\(error)".contains("questions.jsonl:1") && "\(error)".contains("positions")
         }
     }
-}
-
-/// Ways of running the two stages.
-enum GMSACase: String, CaseIterable, Sendable {
-    case autoencoder, dropoutAndAllRates, segments, finetune, wholeDecoder
-
-    var objective: Objective {
-        var objective = GMSAAutoencoderObjective()
-        objective.encoder.layers = 2
-        objective.encoder.loraRank = 4
-        objective.encoder.loraAlpha = 8
-        objective.encoder.loraDropout = 0
-        objective.rates.train = [2, 3]
-        objective.ae.text = "again"
-        var finetune = GMSAFinetuneObjective()
-        finetune.rates.train = [2, 3]
-        switch self {
-        case .autoencoder: break
-        case .dropoutAndAllRates:
-            objective.encoder.loraDropout = 0.25
-            objective.rates.sampling = .all
-        case .segments:
-            objective.segment.tokens = 5
-            objective.lsa.finalNorm = .train
-            objective.merge.remainder = .pad
-        case .finetune: return .gmsaFinetune(finetune)
-        case .wholeDecoder:
-            finetune.stage2.train = .full
-            return .gmsaFinetune(finetune)
-        }
-        return .gmsaAutoencoder(objective)
-    }
-
-    var isFinetune: Bool { self == .finetune || self == .wholeDecoder }
 }
 
 /// One job with its files.
@@ -127,15 +154,17 @@ struct GMSARun {
         ]
         try Self.makeModel(in: scratch.path, seed: seed, team)
         try durableWrite(Self.texts, to: texts)
-        if tiny.isFinetune { try makeCompressor() }
+        if tiny.isFinetune { try makeCompressor(tiny) }
     }
 
     /// The first stage's artifacts, and questions for the second.
-    private mutating func makeCompressor() throws {
-        var first = self
-        first.spec = Self.spec(GMSACase.autoencoder.objective, method: .gmsaAutoencoder)
-        _ = try first.complete(in: "first")
-        inputs[InputRole.compressor.rawValue] = scratch.path + "/first/artifacts"
+    private mutating func makeCompressor(_ tiny: GMSACase) throws {
+        if let stage = tiny.firstStage {
+            var first = self
+            first.spec = Self.spec(stage.objective, method: .gmsaAutoencoder)
+            _ = try first.complete(in: "first")
+            inputs[InputRole.compressor.rawValue] = scratch.path + "/first/artifacts"
+        }
         let questions = scratch.path + "/questions.jsonl"
         try durableWrite(Self.questions, to: questions)
         inputs[InputRole.trainingData.rawValue] = questions
@@ -180,6 +209,14 @@ struct GMSARun {
         try directory.add("tokenizer.json") { try $0.write(trained.tokenizerJSON) }
         try directory.add("tokenizer_config.json") { try $0.write(trained.configurationJSON) }
         try directory.publish()
+    }
+
+    /// One metric of every step.
+    func metrics(_ name: String, in directory: String) throws -> [Double] {
+        let bytes = try readFile(scratch.path + "/" + directory + "/metrics.jsonl")
+        return try bytes.split(separator: UInt8(ascii: "\n")).compactMap {
+            try JSONCoding.decode([String: Double].self, from: $0)[name]
+        }
     }
 
     @discardableResult

@@ -11,11 +11,16 @@ package struct CompressionSample: Sendable {
     package let prompt: [Int32]
     /// The text or the answer, its end token included.
     package let target: [Int32]
+    /// Whether the learned embedding that asks to restate stands before the prompt.
+    package let hasLearnedPrompt: Bool
 
     /// A sample in general.
-    package init(segments: [[Int32]], groupSize: Int, prompt: [Int32], target: [Int32]) {
+    package init(
+        segments: [[Int32]], groupSize: Int, hasLearnedPrompt: Bool = false, prompt: [Int32], target: [Int32]
+    ) {
         self.segments = segments
         self.groupSize = groupSize
+        self.hasLearnedPrompt = hasLearnedPrompt
         self.prompt = prompt
         self.target = target
     }
@@ -37,16 +42,17 @@ package struct CompressionBatch: Sendable {
 
     /// Packs samples in order. Throws for an empty context or a rate below 1.
     package init(
-        _ samples: [CompressionSample], remainder: GroupLayout.Remainder = .mean
+        _ samples: [CompressionSample], remainder: GroupLayout.Remainder = .mean, merge: GroupLayout.Merge = .mean
     ) throws(CompressionError) {
         ids = samples.flatMap { $0.segments.flatMap { $0 } }
         let groups = try GroupLayout(
             samples.map { GroupLayout.Context(segments: $0.segments.map(\.count), groupSize: $0.groupSize) },
-            remainder: remainder)
+            remainder: remainder, merge: merge)
         self.groups = groups
         decoding = SoftPromptLayout(
             zip(samples, groups.softTokens).map {
-                SoftPrompt(softTokens: $1, prompt: $0.prompt, target: $0.target)
+                SoftPrompt(
+                    softTokens: $1, hasLearnedPrompt: $0.hasLearnedPrompt, prompt: $0.prompt, target: $0.target)
             })
     }
 
@@ -55,21 +61,22 @@ package struct CompressionBatch: Sendable {
         groups.encoder.tokenCount + groups.merged.tokenCount + decoding.sequences.tokenCount
     }
 
-    /// Throws unless every id and every position is one that the model has.
-    package func check(_ model: LanguageModel) throws {
-        if let longest = groups.encoder.segments.map(\.tokens.count).max(), longest > model.contextLength {
-            throw CompressionError.contextTooLong(length: longest, limit: model.contextLength)
-        }
+    /// Throws unless every id and every position is one that the models have, and every memory token one that there is.
+    package func check(_ autoencoder: Autoencoder) throws {
+        let model = autoencoder.decoder.model
+        try groups.check(contextLength: model.contextLength)
+        try autoencoder.compressor.check(groups)
         try model.check(ids, groups.encoder)
         try decoding.check(model)
     }
 }
 
-/// Compressor and decoder together: GMSA's first stage. Both read the same base weights.
+/// Compressor and decoder together: GMSA's first stage. Both read the same base weights unless the decoder is trained
+/// too; then its weights are its own.
 package struct Autoencoder {
     /// What is trained.
     package let compressor: Compressor
-    /// Frozen.
+    /// Frozen, or trained with the compressor.
     package let decoder: SoftPromptDecoder
 
     /// A compressor with the model that it was made for.
@@ -97,19 +104,30 @@ package struct Autoencoder {
     }
 
     /// Soft tokens, then the decoder's hidden states.
-    package func forward(_ batch: CompressionBatch, _ a: Activations, _ pass: Pass, _ context: Context) {
+    ///
+    /// - Parameters:
+    ///   - pass: dropout of the encoder's adapters.
+    ///   - decoding: dropout of the decoder's, where it has some.
+    package func forward(
+        _ batch: CompressionBatch, _ a: Activations, _ pass: Pass, decoding: Pass = Pass(), _ context: Context
+    ) {
         let softTokens = compressor.forward(batch.ids, batch.groups, a.compressor, pass, context)
-        decoder.forward(softTokens, batch.decoding, a.decoder, pass, context)
+        decoder.forward(softTokens, prompt: prompt?.value, batch.decoding, a.decoder, decoding, context)
     }
 
-    /// Adds the gradient of Σ −log p / weight to the compressor's parameters, after a forward pass that recorded.
+    /// The learned prompt; nil where words ask to restate.
+    package var prompt: Parameter? { compressor.weights.prompt }
+
+    /// Adds the gradient of Σ −log p / weight to the parameters, after a forward pass that recorded.
     ///
     /// - Returns: the loss in nats.
     package func backward(
-        _ batch: CompressionBatch, weight: Double, _ a: Activations, _ pass: Pass, _ context: Context
+        _ batch: CompressionBatch, weight: Double, _ a: Activations, _ pass: Pass, decoding: Pass = Pass(),
+        _ context: Context
     ) -> Double {
         let loss = decoder.backward(
-            weight: weight, softTokenGradient: a.compressor.softTokenGradient, batch.decoding, a.decoder, pass, context)
+            weight: weight, softTokenGradient: a.compressor.softTokenGradient, promptGradient: prompt?.gradient,
+            batch.decoding, a.decoder, decoding, context)
         compressor.backward(batch.groups, a.compressor, pass, context.asking(for: .parameters))
         return loss
     }

@@ -6,6 +6,9 @@ package enum CompressionError: Error, Equatable, CustomStringConvertible {
     case layersOutOfRange(part: String, found: Int, limit: Int)
     case trainedBase
     case contextTooLong(length: Int, limit: Int)
+    case tooFewMemoryTokens(needed: Int, limit: Int)
+    case segmentOutOfRange(found: Int)
+    case cannotGrow
 
     /// Place, what was found, what was expected, what to do next.
     package var description: String {
@@ -21,6 +24,12 @@ package enum CompressionError: Error, Equatable, CustomStringConvertible {
         case .trainedBase: "the model of a compressor is shared with its decoder and must be frozen"
         case .contextTooLong(let length, let limit):
             "a context of \(length) tokens is beyond the \(limit) positions of the model; cut it into segments"
+        case .tooFewMemoryTokens(let needed, let limit):
+            "a context needs \(needed) memory tokens, and the compressor learned \(limit); use a higher rate or segments"
+        case .segmentOutOfRange(let found): "segments of \(found) tokens, expected at least 1"
+        case .cannotGrow:
+            "nothing can be appended: the soft tokens were made without the compressor's state, or by memory tokens, "
+                + "which read a text as a whole"
         }
     }
 }

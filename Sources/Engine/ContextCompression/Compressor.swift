@@ -6,6 +6,9 @@ package import Transformer
 ///
 /// Base weights are the decoder's: one copy in memory, frozen. All attention is causal, so a finished group does not
 /// change when text is appended.
+///
+/// The parts have stand-ins for ablations and baselines: memory tokens after the context instead of merging, a linear
+/// map or nothing instead of alignment layers.
 package struct Compressor {
     /// Its shape.
     package let settings: CompressorSettings
@@ -21,14 +24,20 @@ package struct Compressor {
     package let alignment: DecoderStack
     /// After the alignment layers.
     package let alignmentNorm: RMSNorm?
+    /// Instead of alignment layers.
+    let linear: LinearGroup?
 
     /// A compressor for `base`, with adapters at zero and alignment layers copied from the base's first ones.
     ///
-    /// - Parameter trained: false leaves out the gradients.
+    /// - Parameters:
+    ///   - store: where its tensors are, among those of a decoder that is trained too; a store of its own when left out.
+    ///   - trained: false leaves out the gradients.
     /// - Throws: `CompressionError` for more layers than the base has or a base that is trained itself.
-    package init(_ settings: CompressorSettings, of base: LanguageModel, trained: Bool) throws {
+    package init(
+        _ settings: CompressorSettings, of base: LanguageModel, sharing store: ParameterStore? = nil, trained: Bool
+    ) throws {
         guard base.parameters == nil else { throw CompressionError.trainedBase }
-        let weights = try CompressorWeights(settings, base, trained: trained)
+        let weights = try CompressorWeights(settings, base, sharing: store, trained: trained)
         self.settings = settings
         self.weights = weights
         embedding = base.embedding
@@ -36,11 +45,13 @@ package struct Compressor {
         encoderNorm = settings.hasEncoderNorm ? base.norm : nil
         alignment = Self.alignment(settings, base, weights)
         alignmentNorm =
-            switch settings.alignmentNorm {
-            case .frozen: base.norm
-            case .trained: weights.alignment(.finalNorm).map { RMSNorm(weight: $0, epsilon: base.norm.epsilon) }
-            case .off: nil
+            switch (settings.alignment, settings.alignmentNorm) {
+            case (.layers, .frozen): base.norm
+            case (.layers, .trained):
+                weights.alignment(.finalNorm).map { RMSNorm(weight: $0, epsilon: base.norm.epsilon) }
+            case (.layers, .off), (.linear, _), (.none, _): nil
             }
+        linear = weights.linear
     }
 
     private static func encoder(
@@ -58,7 +69,7 @@ package struct Compressor {
     private static func alignment(
         _ settings: CompressorSettings, _ base: LanguageModel, _ weights: CompressorWeights
     ) -> DecoderStack {
-        let blocks = base.stack.blocks.prefix(settings.alignmentLayers).enumerated().map { layer, block in
+        let blocks = base.stack.blocks.prefix(settings.stackedLayers).enumerated().map { layer, block in
             block.rebuilt(
                 from: DecoderBlock.Parts(
                     layer: layer, parameter: { weights.alignment(.layer(layer, $0)) }, adapter: { _ in nil },
@@ -67,8 +78,22 @@ package struct Compressor {
         return DecoderStack(blocks: blocks, hiddenSize: base.configuration.hiddenSize)
     }
 
-    /// All trained tensors.
+    /// All trained tensors, those of a decoder in the same store included.
     package var parameters: ParameterStore { weights.store }
+
+    /// The rows and groups of some contexts, as this compressor merges.
+    package func groups(of contexts: [GroupLayout.Context]) throws(CompressionError) -> GroupLayout {
+        let layout = try GroupLayout(contexts, remainder: settings.remainder, merge: settings.merge)
+        try check(layout)
+        return layout
+    }
+
+    /// Throws when a segment needs more memory tokens than there are.
+    func check(_ layout: GroupLayout) throws(CompressionError) {
+        guard layout.memoryTokenCount <= settings.memoryTokenCount else {
+            throw .tooFewMemoryTokens(needed: layout.memoryTokenCount, limit: settings.memoryTokenCount)
+        }
+    }
 }
 
 // MARK: - Passes
@@ -87,6 +112,7 @@ extension Compressor {
         package let softTokenGradient: Matrix
         /// Gradients on their way down: below the alignment norm and layers, of H, below the encoder's norm.
         let mergedGradient, stateGradient, encoderGradient: Matrix
+        let linear: LinearGroup.Activations?
 
         /// Groups × hidden: Z. Without recording, later layers use its memory.
         package var merged: Matrix { alignment.input }
@@ -107,7 +133,8 @@ extension Compressor {
             states: encoderNorm == nil ? encoderPass.output : arena.matrix(tokens, width),
             softTokens: arena.matrix(groups, width), softTokenGradient: gradient(groups),
             mergedGradient: gradient(groups), stateGradient: gradient(tokens),
-            encoderGradient: encoderNorm == nil ? gradient(0) : gradient(tokens))
+            encoderGradient: encoderNorm == nil ? gradient(0) : gradient(tokens),
+            linear: linear?.activations(groups, in: arena))
     }
 
     /// The soft tokens of packed contexts, also in `activations.softTokens`.
@@ -119,17 +146,22 @@ extension Compressor {
     package func forward(
         _ ids: [Int32], _ layout: GroupLayout, _ a: Activations, _ pass: Pass, _ context: Context
     ) -> Matrix {
-        embedding.forward(ids, into: a.encoder.input, context)
+        precondition(layout.memoryRows.isEmpty == (weights.memory == nil), "the layout merges in another way")
+        embed(ids, layout, into: a.encoder.input, context)
         let encoded = encoder.forward(layout.encoder, a.encoder, pass, context)
         encoderNorm?.forward(encoded, into: a.states, inverseRMS: a.encoderInverseRMS, context)
         GroupMerge.forward(a.states, layout.groups, into: a.merged, context)
         let aligned = alignment.forward(layout.merged, a.alignment, pass, context)
-        if let alignmentNorm {
-            alignmentNorm.forward(aligned, into: a.softTokens, inverseRMS: a.alignmentInverseRMS, context)
-        } else {
-            copy(aligned, into: a.softTokens, context)
-        }
+        finish(aligned, into: a.softTokens, inverseRMS: a.alignmentInverseRMS, a.linear, context)
         return a.softTokens
+    }
+
+    private func embed(_ ids: [Int32], _ layout: GroupLayout, into input: Matrix, _ context: Context) {
+        guard let memory = weights.memory else { return embedding.forward(ids, into: input, context) }
+        for (text, slots) in zip(layout.textRows, layout.memoryRows) {
+            embedding.forward(Array(ids[text.tokens]), into: input.rows(text.rows), context)
+            input.rows(slots).copy(from: memory.value.rows(0..<slots.count))
+        }
     }
 
     /// The adjoint of `forward`, from `activations.softTokenGradient` down to the adapters of the first layer: adds to
@@ -140,14 +172,23 @@ extension Compressor {
             alignmentNorm.backward(
                 a.softTokenGradient, input: a.alignment.output, inverseRMS: a.alignmentInverseRMS,
                 inputGradient: a.mergedGradient, context)
+        } else if let linear, let memory = a.linear {
+            linear.backward(
+                a.softTokenGradient, input: a.alignment.output, memory, .none, inputGradient: a.mergedGradient, Pass(),
+                context)
         } else {
             copy(a.softTokenGradient, into: a.mergedGradient, context)
         }
         alignment.backward(a.mergedGradient, layout.merged, a.alignment, pass, context)
         zero(a.stateGradient, context)
         GroupMerge.backward(a.mergedGradient, layout.groups, stateGradient: a.stateGradient, context)
+        let gradient = encodedGradient(a, context)
         encoder.backward(
-            encodedGradient(a, context), layout.encoder, a.encoder, inputGradient: false, pass, context)
+            gradient, layout.encoder, a.encoder, inputGradient: weights.memory != nil, pass, context)
+        guard let memory = weights.memory?.gradient, context.gradients.contains(.parameters) else { return }
+        for slots in layout.memoryRows {
+            accumulate(gradient.rows(slots), into: memory.rows(0..<slots.count), context)
+        }
     }
 
     /// ∂/∂(output of the encoder's layers), from ∂/∂H.

@@ -2,7 +2,8 @@ internal import Compute
 package import Safetensors
 package import Transformer
 
-/// The tensors that a compressor adds to its base: LoRA matrices of the encoder and the alignment layers, in one store.
+/// The tensors that a compressor adds to its base: LoRA matrices of the encoder, what aligns, memory tokens and a
+/// learned prompt, in one store, which may be shared with a decoder that is trained too.
 ///
 /// Names are those of the published implementation: `encoder.` before PEFT's names, `lsa.` before the layers' own.
 package final class CompressorWeights {
@@ -10,6 +11,8 @@ package final class CompressorWeights {
     package enum Part: String, Sendable, CaseIterable {
         case encoder = "encoder."
         case alignment = "lsa."
+        /// Embeddings of its own: memory tokens, the learned prompt.
+        case inputs = "inputs."
     }
 
     /// What they belong to.
@@ -19,15 +22,48 @@ package final class CompressorWeights {
 
     private let base: LanguageModel
 
-    /// A store for the base's shape: matrices A and B zero, alignment layers copied from the base's first ones.
-    init(_ settings: CompressorSettings, _ base: LanguageModel, trained: Bool) throws {
+    /// Tensors for the base's shape: all zero but alignment layers and their norm, which are copies of the base's.
+    ///
+    /// - Parameter shared: a store with `entries(_:of:)` among others; one of its own when left out.
+    init(_ settings: CompressorSettings, _ base: LanguageModel, sharing shared: ParameterStore?, trained: Bool) throws {
         try settings.check(layerCount: base.configuration.layerCount)
         self.settings = settings
         self.base = base
-        let entries = WeightTable.entries(of: base.configuration)
-        store = try ParameterStore(
-            Self.adapterEntries(entries, settings) + Self.alignmentEntries(entries, settings), trained: trained)
-        copyAlignment(from: entries)
+        store = try shared ?? ParameterStore(Self.entries(settings, of: base.configuration), trained: trained)
+        copyAlignment(from: WeightTable.entries(of: base.configuration))
+    }
+
+    /// The tensors of a compressor for models of one configuration.
+    package static func entries(
+        _ settings: CompressorSettings, of configuration: ModelConfiguration
+    ) -> [WeightEntry] {
+        let weights = WeightTable.entries(of: configuration)
+        return adapterEntries(weights, settings) + alignmentEntries(weights, settings)
+            + linearEntries(settings, width: configuration.hiddenSize)
+            + inputEntries(settings, width: configuration.hiddenSize)
+    }
+
+    /// Draws everything that is not a copy: adapters so that the encoder starts as its base, random alignment,
+    /// memory tokens from N(0, 1), the learned prompt as small as the base's own embeddings were.
+    package func draw(seed: UInt64) {
+        drawAdapters(seed: seed)
+        let range = base.configuration.initializerRange
+        for (index, entry) in store.entries.enumerated() {
+            let (values, stream) = (
+                store.parameter(entry).value, RandomStream(seed: seed, stream: 1 << 32 | UInt64(index))
+            )
+            switch entry.name {
+            case Self.memoryName: fill(values) { stream.normal($0) }
+            case Self.promptName: fill(values) { range * stream.normal($0) }
+            case Self.linearName, Self.linearBiasName:
+                let bound = 1 / Double(base.configuration.hiddenSize).squareRoot()
+                fill(values) { bound * (2 * stream.uniform($0) - 1) }
+            default:
+                guard settings.alignmentStart == .random, entry.name.hasPrefix(Self.alignedLayers) else { continue }
+                let isNorm = entry.name.contains("norm")
+                fill(values) { isNorm ? 1 : entry.decays ? range * stream.normal($0) : 0 }
+            }
+        }
     }
 
     /// Draws the adapters anew: A uniform in ±1/√inputs, B zero, so that the encoder starts as its base.
@@ -35,10 +71,12 @@ package final class CompressorWeights {
         for (index, entry) in store.entries.filter({ $0.name.hasSuffix(Self.downSuffix) }).enumerated() {
             let (matrix, bound) = (store.parameter(entry).value, 1 / Double(entry.columns).squareRoot())
             let stream = RandomStream(seed: seed, stream: UInt64(index))
-            for element in 0..<matrix.count {
-                matrix.base[element] = Real(bound * (2 * stream.uniform(UInt64(element)) - 1))
-            }
+            fill(matrix) { bound * (2 * stream.uniform($0) - 1) }
         }
+    }
+
+    private func fill(_ matrix: Matrix, _ value: (UInt64) -> Double) {
+        for element in 0..<matrix.count { matrix.base[element] = Real(value(UInt64(element))) }
     }
 
     /// Reads one part, strictly: nothing missing, nothing unused, every shape as expected.
@@ -84,6 +122,22 @@ extension CompressorWeights {
         base.weight(role).flatMap { store[Self.alignmentName($0)] }
     }
 
+    /// Rows that are read after a context; nil for merging by mean.
+    var memory: Parameter? { store[Self.memoryName] }
+
+    /// The embedding that asks the decoder to restate; nil where words do.
+    package var prompt: Parameter? { store[Self.promptName] }
+
+    /// The linear map of merged states; nil for other kinds of alignment.
+    var linear: LinearGroup? {
+        store[Self.linearName].map { LinearGroup([LinearGroup.Member(weight: $0, bias: store[Self.linearBiasName])]) }
+    }
+
+    private static let memoryName = "inputs.memory_tokens"
+    private static let promptName = "inputs.prompt"
+    private static let linearName = "lsa.linear.weight"
+    private static let linearBiasName = "lsa.linear.bias"
+    private static let alignedLayers = "lsa.layers."
     private static let downSuffix = ".lora_A.weight"
     private static let upSuffix = ".lora_B.weight"
 
@@ -127,10 +181,29 @@ extension CompressorWeights {
         }
     }
 
+    // These tensors have no place in a model of the table; the role says what they are like.
+
+    private static func linearEntries(_ settings: CompressorSettings, width: Int) -> [WeightEntry] {
+        guard settings.alignment == .linear else { return [] }
+        return [
+            WeightEntry(name: linearName, role: .layer(0, .output), rows: width, columns: width, isMatrix: true),
+            WeightEntry(name: linearBiasName, role: .layer(0, .outputBias), rows: 1, columns: width, isMatrix: false),
+        ]
+    }
+
+    private static func inputEntries(_ settings: CompressorSettings, width: Int) -> [WeightEntry] {
+        func table(_ name: String, _ rows: Int) -> [WeightEntry] {
+            rows == 0
+                ? [] : [WeightEntry(name: name, role: .embedding, rows: rows, columns: width, isMatrix: true)]
+        }
+        return table(memoryName, settings.merge == .memoryTokens ? settings.memoryTokenCount : 0)
+            + table(promptName, settings.hasLearnedPrompt ? 1 : 0)
+    }
+
     private static func isAligned(_ role: WeightRole, _ settings: CompressorSettings) -> Bool {
         switch role {
-        case .layer(let layer, _): layer < settings.alignmentLayers
-        case .finalNorm: settings.alignmentNorm == .trained
+        case .layer(let layer, _): layer < settings.stackedLayers
+        case .finalNorm: settings.alignment == .layers && settings.alignmentNorm == .trained
         default: false
         }
     }
@@ -140,7 +213,7 @@ extension CompressorWeights {
             guard let source = base.weights[weight.role], let target = store[Self.alignmentName(weight)] else {
                 continue
             }
-            target.value.copy(from: source.value)
+            source.elements.copy(into: target.value)
         }
     }
 }

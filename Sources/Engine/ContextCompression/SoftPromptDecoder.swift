@@ -39,12 +39,17 @@ package struct SoftPromptDecoder {
 
     /// Hidden states of every row; they stay in `activations.model.hidden`.
     ///
-    /// - Parameter softTokens: those of all samples, hidden wide.
+    /// - Parameters:
+    ///   - softTokens: those of all samples, hidden wide.
+    ///   - prompt: the learned prompt, 1 × hidden, where the layout has rows for it.
     @discardableResult
     package func forward(
-        _ softTokens: Matrix, _ layout: SoftPromptLayout, _ a: Activations, _ pass: Pass, _ context: Context
+        _ softTokens: Matrix, prompt: Matrix? = nil, _ layout: SoftPromptLayout, _ a: Activations, _ pass: Pass,
+        _ context: Context
     ) -> Matrix {
         let input = a.model.stack.input
+        precondition(layout.promptRows.isEmpty || prompt != nil, "rows for a learned prompt need one")
+        if let prompt { for row in layout.promptRows { input.rows(row..<row + 1).copy(from: prompt) } }
         for soft in layout.softRows { input.rows(soft.rows).copy(from: softTokens.rows(soft.softTokens)) }
         for text in layout.textRows { model.embedding.forward(text.ids, into: input.rows(text.rows), context) }
         return model.forward(layout.sequences, a.model, pass, context)
@@ -60,10 +65,11 @@ package struct SoftPromptDecoder {
     /// - Parameters:
     ///   - weight: number of target tokens that the mean goes over, those of other micro-batches included.
     ///   - softTokenGradient: overwritten with ∂loss/∂soft tokens; nil when they are constants.
+    ///   - promptGradient: ∂loss/∂learned prompt is added to it.
     /// - Returns: the loss in nats.
     package func backward(
-        weight: Double, softTokenGradient: Matrix?, _ layout: SoftPromptLayout, _ a: Activations, _ pass: Pass,
-        _ context: Context
+        weight: Double, softTokenGradient: Matrix?, promptGradient: Matrix? = nil, _ layout: SoftPromptLayout,
+        _ a: Activations, _ pass: Pass, _ context: Context
     ) -> Double {
         let context = context.asking(for: gradients(softTokens: softTokenGradient != nil))
         a.scoreGradient.fill(Real(-1 / weight))
@@ -74,6 +80,9 @@ package struct SoftPromptDecoder {
         let input = model.backward(nil, layout.sequences, a.model, pass, context)
         if let softTokenGradient {
             for soft in layout.softRows { softTokenGradient.rows(soft.softTokens).copy(from: input.rows(soft.rows)) }
+        }
+        if let promptGradient {
+            for row in layout.promptRows { accumulate(input.rows(row..<row + 1), into: promptGradient, context) }
         }
         if trainsEmbedding {
             for text in layout.textRows { model.embedding.backward(input.rows(text.rows), ids: text.ids, context) }

@@ -11,6 +11,10 @@ package enum Randomness: UInt64, Sendable, CaseIterable {
     case anchors = 3
     /// Compression rates; the index is the optimizer step.
     case rates = 4
+    /// Shifts of GMSA's groups; the index is the row.
+    case phases = 5
+    /// Dropout of a decoder that trains beside a compressor; the index is the microbatch of the run.
+    case decoderDropout = 6
 
     package func stream(seed: Int64, index: Int) -> RandomStream {
         RandomStream(seed: UInt64(bitPattern: seed), stream: number(index))

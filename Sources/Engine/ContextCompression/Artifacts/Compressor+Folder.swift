@@ -16,7 +16,9 @@ extension Compressor {
         let adapters = folder + "/" + CompressorSaving.adapters
         let encoder = adapters + "/" + CompressorSaving.encoderAdapter + "/" + CompressorSaving.adapterWeights
         try weights.load(.encoder, from: WeightFiles(file: encoder))
-        try weights.load(.alignment, from: WeightFiles(file: adapters + "/" + CompressorSaving.alignmentWeights))
+        for (part, name) in CompressorSaving.files where !weights.entries(of: part).isEmpty {
+            try weights.load(part, from: WeightFiles(file: adapters + "/" + name))
+        }
     }
 
     /// Writes gmsa.json, `encoder/`, `lsa/` and `adapters/`.
@@ -26,12 +28,16 @@ extension Compressor {
         let saving = CompressorSaving(compressor: self, base: base, team: team)
         try directory.add(CompressorRecord.fileName, record.encoded.text)
         try directory.addDirectory("encoder") { try saving.writeEncoder(into: &$0) }
-        try directory.addDirectory("lsa") { try saving.writeAlignment(into: &$0) }
+        if settings.alignment == .layers {
+            try directory.addDirectory("lsa") { try saving.writeAlignment(into: &$0) }
+        }
         try directory.addDirectory(CompressorSaving.adapters) { adapters in
             try adapters.addDirectory(CompressorSaving.encoderAdapter) {
                 try saving.writeAdapter(into: &$0, base: record.base.id)
             }
-            try adapters.add(CompressorSaving.alignmentWeights) { try saving.write(.alignment, to: &$0) }
+            for (part, name) in CompressorSaving.files where !weights.entries(of: part).isEmpty {
+                try adapters.add(name) { try saving.write(part, to: &$0) }
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ package struct CompressorRecord: Sendable, Equatable {
     package var decoderTraining: String
     /// What asks the decoder to restate.
     package var restatement: String
+    /// How the decoder was asked in fine-tuning; `{prompt}` stands for the question.
+    package var questionTemplate = "{prompt}"
     /// Steps, rates of learning and the like, for people.
     package var training: [String: JSONValue]
     /// Last evaluation, for people.
@@ -66,12 +68,15 @@ extension CompressorRecord {
             "format": .string("gmsa"), "version": .integer(1), "stage": .string(stage.rawValue),
             "base_model": .object(["id": .string(base.id), "sha256": .string(base.sha256)]),
             "encoder": encoder, "lsa": alignment,
-            "merge": .object(["kind": .string("mean"), "remainder": .string(settings.remainder.rawValue)]),
+            "merge": merge,
             "rates": .object([
                 "train": .array(rates.map { .integer($0) }), "default": rates.first.map { .integer($0) } ?? .null,
             ]),
             "decoder": .object(["trained": .string(decoderTraining)]),
-            "prompt": .object(["ae": .string(restatement), "add_bos": .bool(false)]),
+            "prompt": .object([
+                "ae": .string(restatement), "qa_template": .string(questionTemplate),
+                "learned": .bool(settings.hasLearnedPrompt), "add_bos": .bool(false),
+            ]),
             "training": .object(training), "metrics": .object(metrics.mapValues { .number($0) }),
         ])
     }
@@ -87,9 +92,18 @@ extension CompressorRecord {
         ])
     }
 
+    private var merge: JSONValue {
+        var merge: [String: JSONValue] = [
+            "kind": .string(settings.merge.rawValue), "remainder": .string(settings.remainder.rawValue),
+        ]
+        if settings.merge == .memoryTokens { merge["memory_tokens"] = .integer(settings.memoryTokenCount) }
+        return .object(merge)
+    }
+
     private var alignment: JSONValue {
         .object([
-            "num_layers": .integer(settings.alignmentLayers), "init": .string("decoder_lower"),
+            "kind": .string(settings.alignment.rawValue), "num_layers": .integer(settings.alignmentLayers),
+            "init": .string(settings.alignmentStart.rawValue),
             "final_norm": .string(settings.alignmentNorm.rawValue), "positions": .string("index"),
         ])
     }
@@ -115,6 +129,7 @@ extension CompressorRecord {
         rates = try fields.part("rates").tokenIDs("train").map { Int($0) }
         decoderTraining = try fields.part("decoder").required("trained")
         restatement = try fields.part("prompt").required("ae")
+        questionTemplate = try fields.part("prompt").string("qa_template") ?? "{prompt}"
         training = try fields.part("training").values
         metrics = [:]
         let recorded = try fields.part("metrics")
@@ -124,14 +139,19 @@ extension CompressorRecord {
 
 extension CompressorSettings {
     fileprivate init(_ fields: JSONFields) throws(ModelError) {
-        let (encoder, alignment) = (try fields.part("encoder"), try fields.part("lsa"))
+        let (encoder, alignment, merge) = (
+            try fields.part("encoder"), try fields.part("lsa"), try fields.part("merge")
+        )
         let adapter = try encoder.part("lora")
         self.init(
             encoderLayers: try encoder.requiredCount("num_layers"), adapterRank: try adapter.requiredCount("r"),
             adapterAlpha: try adapter.positive("alpha") ?? 0, adapterDropout: try adapter.number("dropout") ?? 0,
             hasEncoderNorm: try encoder.bool("final_norm") ?? true,
             alignmentLayers: try alignment.requiredCount("num_layers"), alignmentNorm: try alignment.word("final_norm"),
-            remainder: try fields.part("merge").word("remainder"))
+            remainder: try merge.word("remainder"), alignment: try alignment.word("kind"),
+            alignmentStart: try alignment.word("init"), merge: try merge.word("kind"),
+            memoryTokenCount: try merge.count("memory_tokens") ?? 0,
+            hasLearnedPrompt: try fields.part("prompt").bool("learned") ?? false)
         try encoder.require("attention", "causal")
         try alignment.require("positions", "index")
     }

@@ -12,7 +12,10 @@ struct CompressorSaving {
     static let adapters = "adapters"
     static let encoderAdapter = "encoder_lora"
     static let adapterWeights = "adapter_model.safetensors"
-    static let alignmentWeights = "lsa.safetensors"
+    /// Where the parts beside the encoder's adapters are, where a compressor has them.
+    static let files: [(part: CompressorWeights.Part, name: String)] = [
+        (.alignment, "lsa.safetensors"), (.inputs, "inputs.safetensors"),
+    ]
 
     private var settings: CompressorSettings { compressor.settings }
 
@@ -68,8 +71,8 @@ struct CompressorSaving {
 
     /// Some rows of W + scale · B A.
     private func mergedWeight(_ entry: WeightEntry, _ rows: Range<Int>, into target: Matrix) {
-        guard let weight = base.weights[entry.role]?.value else { return }
-        target.copy(from: weight.rows(rows))
+        guard let weight = base.weights[entry.role]?.elements else { return }
+        weight.rows(rows).copy(into: target)
         guard case .layer(let layer, let role) = entry.role, entry.isMatrix,
             let adapter = compressor.weights.adapter(layer, role)
         else { return }

@@ -8,24 +8,27 @@ extension LanguageModel {
     ///   - trained: which of the model's own tensors are trained; the others stay mapped from the file.
     ///   - adapters: LoRA beside the linears.
     ///   - contextLength: positions that will be used; `max_position_embeddings` by default.
+    ///   - further: tensors of the caller's that are trained in the same store, zero at first.
     /// - Throws: `ModelError`, `SafetensorsError`, `FileError` or `ComputeError`, naming file and place.
     package init(
         folder: String, trained: TrainedTensors = .none, adapters: AdapterPlan = .none, contextLength: Int? = nil,
-        team: ThreadTeam
+        further: [WeightEntry] = [], team: ThreadTeam
     ) throws {
         try self.init(
             ModelConfiguration(folder: folder), from: .files(WeightFiles(folder: folder)), trained: trained,
-            adapters: adapters, contextLength: contextLength, team: team)
+            adapters: adapters, contextLength: contextLength, further: further, team: team)
     }
 
     /// Puts a model together from a configuration and a source of weights.
     package init(
         _ configuration: ModelConfiguration, from source: WeightSource, trained: TrainedTensors = .none,
-        adapters plan: AdapterPlan = .none, contextLength: Int? = nil, headChunkRows: Int? = nil, team: ThreadTeam
+        adapters plan: AdapterPlan = .none, contextLength: Int? = nil, headChunkRows: Int? = nil,
+        further: [WeightEntry] = [], team: ThreadTeam
     ) throws {
         let parts = try plan.parts(for: configuration)
         let weights = try ModelWeights(
-            configuration, from: source, trained: trained, adapters: plan.isTrained ? parts.entries : [], team: team)
+            configuration, from: source, trained: trained,
+            further: (plan.isTrained ? parts.entries : []) + further, team: team)
         let adapters = try Self.adapters(plan, parts, weights)
         let length = contextLength ?? configuration.trainedLength
         let assembly = Assembly(configuration, weights, adapters, contextLength: length)
@@ -92,7 +95,8 @@ private struct Assembly {
         DecoderBlock(
             DecoderBlock.Parts(
                 layer: layer, parameter: { optional(.layer(layer, $0)) },
-                adapter: { adapters?.adapter(layer: layer, $0) }, dropout: adapters?.settings.dropout ?? 0),
+                adapter: { adapters?.adapter(layer: layer, $0) }, dropout: adapters?.settings.dropout ?? 0,
+                room: { adapters?.room(ofGroup: $0) }),
             shape: shape(layer), rotary: rotary, epsilon: configuration.normEpsilon)
     }
 

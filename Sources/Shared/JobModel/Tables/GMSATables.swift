@@ -8,6 +8,7 @@ enum GMSATables {
             .section("rates", \.rates, rates),
             .section("decoder", \.decoder, decoder),
             .section("ae", \.ae, restatement),
+            .section("generation", \.generation, generation),
             .section("segment", \.segment, segment),
             .value("loss_reduction", \.lossReduction, .word, "how token losses are reduced"),
         ], hint: { MethodTable.hint(for: $0, of: .gmsaAutoencoder) })
@@ -15,6 +16,9 @@ enum GMSATables {
     static let finetune = Section<GMSAFinetuneObjective>(
         [
             .section("stage2", \.stage2, stageTwo),
+            .section("encoder", \.encoder, encoder),
+            .section("merge", \.merge, merge),
+            .section("lsa", \.lsa, alignment),
             .section("rates", \.rates, rates),
             .section("decoder", \.decoder, decoder),
             .section("prompt", \.prompt, prompt),
@@ -33,11 +37,16 @@ enum GMSATables {
     ])
 
     private static let merge = Section<GMSAMergeSettings>([
+        .value("kind", \.kind, .word, "how states become soft tokens"),
+        .optional(
+            "memory_tokens", \.memoryTokens, .count(), "rows of their table; left out: what the longest context needs"),
         .value("remainder", \.remainder, .word, "what becomes of a last group with fewer tokens"),
         .value("phase_jitter", \.phaseJitter, .flag, "shift the grouping at random in training"),
     ])
 
     private static let alignment = Section<GMSAAlignmentSettings>([
+        .value("kind", \.kind, .word, "what aligns merged states with the decoder"),
+        .value("init", \.initialization, .word, "what alignment layers start from"),
         .value("layers", \.layers, .integer(1...4096), "alignment layers"),
         .value("final_norm", \.finalNorm, .word, "what becomes of the final norm"),
         .value("attention", \.attention, .word, "what its layers attend to"),
@@ -48,11 +57,15 @@ enum GMSATables {
     private static let rates = Section<GMSARateSettings>([
         .value("train", \.train, .list(of: .integer(1...4096), atLeast: 1), "tokens for one soft token"),
         .value("sampling", \.sampling, .word, "how a rate is chosen in training"),
-        .value("curriculum", \.curriculum, .list(of: .integer(1...4096)), "rates that are trained first, in turn"),
+        .value("curriculum", \.curriculum, .list(of: .integer(1...4096)), "rates that are trained first, in turn, each as long as the rest"),
+        .value("evaluate", \.evaluate, .list(of: .integer(1...4096)), "rates of evaluations; left out: those of train"),
     ])
 
     private static let decoder = Section<GMSADecoderSettings>([
-        .value("soft_positions", \.softPositions, .word, "positions of the soft tokens in the decoder")
+        .value("soft_positions", \.softPositions, .word, "positions of the soft tokens in the decoder"),
+        .value("lora_rank", \.loraRank, .integer(1...65_536), "rank of adapters on q, k, v, where they train"),
+        .value("lora_alpha", \.loraAlpha, .number(.positive), "scale of these adapters"),
+        .value("lora_dropout", \.loraDropout, .number(.belowOne), "dropout of these adapters"),
     ])
 
     private static let restatement = Section<GMSARestatementSettings>([
@@ -77,6 +90,7 @@ enum GMSATables {
     ])
 
     private static let generation = Section<GMSAGenerationSettings>([
+        .value("rows", \.rows, .count(atLeast: 0), "rows of an evaluation whose answers are written"),
         .value("max_new", \.maxNew, .count(), "most tokens of an answer"),
         .value(
             "repetition_penalty", \.repetitionPenalty, .number(NumberRange(lower: .including(1), upper: nil)), "1: none"

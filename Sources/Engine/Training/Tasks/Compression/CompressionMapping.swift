@@ -1,28 +1,71 @@
+import Compute
 import ContextCompression
 import JobModel
 import Transformer
 
-// What a specification says of a compressor, as the engine's own values. Settings that are spelled but not trained are
-// refused by name: a job never runs with another meaning than its text.
+// What a specification says of a compressor and its decoder, as the engine's own values. Settings that are spelled but
+// not trained are refused by name: a job never runs with another meaning than its text.
 
 extension CompressorSettings {
-    init(_ objective: GMSAAutoencoderObjective) throws {
-        let (encoder, lsa) = (objective.encoder, objective.lsa)
+    /// - Parameter memoryTokens: rows of their table where the specification leaves the number open.
+    init(
+        _ encoder: GMSAEncoderSettings, _ merge: GMSAMergeSettings, _ lsa: GMSAAlignmentSettings,
+        hasLearnedPrompt: Bool = false, memoryTokens: Int
+    ) throws {
         try require(encoder.attention == .causal, "encoder.attention", encoder.attention.rawValue, "causal")
-        try require(encoder.finalNorm, "encoder.final_norm", "false", "true")
         try require(lsa.attention == .causal, "lsa.attention", lsa.attention.rawValue, "causal")
         try require(lsa.positions == .index, "lsa.positions", lsa.positions.rawValue, "index")
         try require(lsa.outputScale == .none, "lsa.out_scale", lsa.outputScale.rawValue, "none")
-        try require(lsa.finalNorm != .off, "lsa.final_norm", lsa.finalNorm.rawValue, "frozen, train")
-        try require(!objective.merge.phaseJitter, "merge.phase_jitter", "true", "false")
-        try require(objective.ae.prompt == .text, "ae.prompt", objective.ae.prompt.rawValue, "text")
-        try require(objective.ae.decoder == .frozen, "ae.decoder", objective.ae.decoder.rawValue, "frozen")
-        try checkReading(objective.rates, objective.decoder, objective.segment, objective.lossReduction)
+        let kind = GroupLayout.Merge(merge.kind)
         self.init(
             encoderLayers: encoder.layers, adapterRank: encoder.loraRank, adapterAlpha: encoder.loraAlpha,
-            adapterDropout: encoder.loraDropout, alignmentLayers: lsa.layers,
-            alignmentNorm: lsa.finalNorm == .train ? .trained : .frozen,
-            remainder: GroupLayout.Remainder(objective.merge.remainder))
+            adapterDropout: encoder.loraDropout, hasEncoderNorm: encoder.finalNorm, alignmentLayers: lsa.layers,
+            alignmentNorm: AlignmentNorm(lsa.finalNorm), remainder: GroupLayout.Remainder(merge.remainder),
+            alignment: Alignment(lsa.kind), alignmentStart: AlignmentStart(lsa.initialization), merge: kind,
+            memoryTokenCount: kind == .memoryTokens ? merge.memoryTokens ?? memoryTokens : 0,
+            hasLearnedPrompt: hasLearnedPrompt)
+    }
+}
+
+extension CompressorSettings.AlignmentNorm {
+    fileprivate init(_ norm: GMSAAlignmentSettings.FinalNorm) {
+        self =
+            switch norm {
+            case .frozen: .frozen
+            case .train: .trained
+            case .off: .off
+            }
+    }
+}
+
+extension CompressorSettings.Alignment {
+    fileprivate init(_ kind: GMSAAlignmentSettings.Kind) {
+        self =
+            switch kind {
+            case .layers: .layers
+            case .linear: .linear
+            case .none: .none
+            }
+    }
+}
+
+extension CompressorSettings.AlignmentStart {
+    fileprivate init(_ start: GMSAAlignmentSettings.Initialization) {
+        self =
+            switch start {
+            case .decoderLower: .decoderLower
+            case .random: .random
+            }
+    }
+}
+
+extension GroupLayout.Merge {
+    fileprivate init(_ kind: GMSAMergeSettings.Kind) {
+        self =
+            switch kind {
+            case .mean: .mean
+            case .memoryTokens: .memoryTokens
+            }
     }
 }
 
@@ -37,40 +80,47 @@ extension GroupLayout.Remainder {
     }
 }
 
-extension TrainedTensors {
-    /// What fine-tuning trains in the decoder.
-    init(_ objective: GMSAFinetuneObjective) throws {
-        let (stage, prompt) = (objective.stage2, objective.prompt)
-        try require(stage.encoderMode == .eval, "stage2.encoder_mode", stage.encoderMode.rawValue, "eval")
-        try require(!prompt.addBOS, "prompt.add_bos", "true", "false")
-        try require(
-            objective.generation == GMSAGenerationSettings(), "generation", "answers in evaluations",
-            "teacher-forced evaluation, with no such section")
-        try checkReading(objective.rates, objective.decoder, objective.segment, objective.lossReduction)
-        switch stage.train {
-        case .qkv: self = .keft
-        case .full: self = .all
-        case .lora, .frozen:
-            throw unsupported("stage2.train", stage.train.rawValue, "qkv, full")
-        }
+extension LanguageModel {
+    /// The decoder of a compressor, trained as a specification says.
+    ///
+    /// - Parameter further: tensors that are trained with it in one store.
+    init(
+        decoder folder: String, _ training: GMSADecoderTraining, _ settings: GMSADecoderSettings, seed: Int64,
+        further: [WeightEntry] = [], team: ThreadTeam
+    ) throws {
+        let trained: TrainedTensors =
+            switch training {
+            case .frozen, .lora: .none
+            case .qkv: .keft
+            case .full: .all
+            }
+        try self.init(
+            folder: folder, trained: trained,
+            adapters: training == .lora
+                ? .fresh(
+                    Transformer.AdapterSettings(
+                        rank: settings.loraRank, alpha: settings.loraAlpha, dropout: settings.loraDropout,
+                        targets: .named(["q_proj", "k_proj", "v_proj"])),
+                    seed: Randomness.initialization.stream(seed: seed, index: 1).bits(0))
+                : .none,
+            further: further, team: team)
     }
 }
 
-private func checkReading(
-    _ rates: GMSARateSettings, _ decoder: GMSADecoderSettings, _ segment: GMSASegmentSettings,
-    _ reduction: GMSALossReduction
-) throws {
-    try require(rates.curriculum.isEmpty, "rates.curriculum", "\(rates.curriculum)", "no curriculum")
-    try require(
-        decoder.softPositions == .compact, "decoder.soft_positions", decoder.softPositions.rawValue, "compact")
-    try require(segment.overlap == 0, "segment.overlap", "\(segment.overlap)", "0")
-    try require(reduction == .tokenMean, "loss_reduction", reduction.rawValue, "token_mean")
+extension GMSADecoderSettings {
+    /// Refuses positions that are not trained.
+    func check() throws {
+        try require(softPositions == .compact, "decoder.soft_positions", softPositions.rawValue, "compact")
+    }
 }
 
-private func require(_ isSupported: Bool, _ key: String, _ found: String, _ supported: String) throws {
-    if !isSupported { throw unsupported(key, found, supported) }
+extension GMSADecoderTraining {
+    /// What gmsa.json says of it.
+    var recorded: String { self == .frozen ? "none" : rawValue }
 }
 
-private func unsupported(_ key: String, _ found: String, _ supported: String) -> TrainingError {
-    .specification("objective.\(key): this build does not train \(found); supported: \(supported)")
+/// Refuses a setting that is spelled and not trained.
+func require(_ isSupported: Bool, _ key: String, _ found: String, _ supported: String) throws {
+    guard !isSupported else { return }
+    throw TrainingError.specification("objective.\(key): this build does not train \(found); supported: \(supported)")
 }

@@ -56,10 +56,3 @@ struct ContextWindows {
         SHA256.hex(of: "\(dataset.digest) \(codec.digest) windows of \(minimumLength) to \(maximumLength)")
     }
 }
-
-extension [Int32] {
-    /// The tokens of a context in segments of at most `length` that are compressed apart.
-    func segments(of length: Int) -> [[Int32]] {
-        stride(from: 0, to: count, by: length).map { Array(self[$0..<Swift.min($0 + length, count)]) }
-    }
-}

@@ -3,34 +3,87 @@ import ContextCompression
 import Transformer
 
 extension MetricMeans {
-    /// Teacher-forced loss and accuracy of targets that were predicted from soft tokens at one rate.
-    mutating func record(_ scores: HeadScores, _ targets: HeadTargets, rate: Int) {
-        for (index, id) in targets.ids.enumerated() {
+    /// Loss and accuracy of targets that were predicted from soft tokens at one rate, teacher-forced, and what greedy
+    /// writing would match: up to its first error it is the target itself, so both follow from the same scores.
+    mutating func record(_ scores: HeadScores, _ layout: SoftPromptLayout, rate: Int) {
+        let isRight = layout.targets.ids.indices.map { scores.maxima.tokens[$0] == layout.targets.ids[$0] }
+        for (index, isRight) in isRight.enumerated() {
             let loss = -Double(scores.logProbabilities[index, 0])
             record("loss", loss)
             record("loss@\(rate)", loss)
-            record("mean_token_accuracy@\(rate)", scores.maxima.tokens[index] == id ? 1 : 0)
+            record("mean_token_accuracy@\(rate)", isRight ? 1 : 0)
+        }
+        for range in layout.targetRanges {
+            let prefix = isRight[range].prefix { $0 }.count
+            record("prefix_match@\(rate)", Double(prefix) / Double(range.count))
+            record("exact@\(rate)", prefix == range.count ? 1 : 0)
+        }
+    }
+}
+
+/// What the same targets cost behind something else than their soft tokens. A memory that is used beats no memory, and
+/// that of another text is no better than none; the text itself is what a compressor can come close to.
+struct MemoryControls {
+    let decoder: SoftPromptDecoder
+    /// The learned prompt where there is one: 1 × hidden.
+    let prompt: Matrix?
+    let workspace: Workspace
+
+    /// Records the loss behind no soft tokens, behind those of the sample before and behind the texts themselves, each
+    /// where there is such a thing.
+    ///
+    /// - Parameters:
+    ///   - softTokens: of all samples of the layout, end to end.
+    ///   - rate: the one they were made at.
+    ///   - texts: the contexts.
+    func record(
+        _ layout: SoftPromptLayout, softTokens: [Real], texts: [[Int32]], rate: Int, into means: inout MetricMeans
+    ) throws {
+        if let wrong = layout.withWrongSoftTokens {
+            try record("wrong_memory_loss@\(rate)", wrong, softTokens, into: &means)
+        }
+        if let nothing = layout.withoutSoftTokens { try record("no_memory_loss", nothing, [], into: &means) }
+        let reading = layout.reading(texts)
+        // Without words to ask there is no way to ask for a text that was read.
+        if prompt == nil, reading.fits(decoder.model) { try record("text_loss", reading, [], into: &means) }
+    }
+
+    private func record(
+        _ name: String, _ layout: SoftPromptLayout, _ softTokens: [Real], into means: inout MetricMeans
+    ) throws {
+        try decoder.run(softTokens, prompt: prompt, layout, recording: .none, [], workspace) { a, context in
+            decoder.score(layout, a, context)
+            for index in 0..<layout.targets.count {
+                means.record(name, -Double(a.scores.logProbabilities[index, 0]))
+            }
         }
     }
 }
 
 extension SoftPromptDecoder {
-    /// The loss of the same targets behind the prompt alone: a memory that is used must beat it.
-    func scoreWithoutMemory(
-        _ layout: SoftPromptLayout, _ workspace: Workspace, into means: inout MetricMeans
-    ) throws {
-        let layout = layout.withoutSoftTokens
-        try workspace.with {
+    /// Copies soft tokens into a pass's memory and runs forward.
+    ///
+    /// - Parameter softTokens: rows end to end.
+    func run<Result>(
+        _ softTokens: [Real], prompt: Matrix? = nil, _ layout: SoftPromptLayout, recording: DecoderStack.Recording,
+        _ request: HeadRequest, _ workspace: Workspace, pass: Pass = Pass(),
+        _ body: (SoftPromptDecoder.Activations, Context) throws -> Result
+    ) throws -> Result {
+        let width = model.configuration.hiddenSize
+        return try workspace.with {
             (
-                pass: activations(for: layout, recording: .none, $0),
-                nothing: $0.arena.matrix(0, model.configuration.hiddenSize)
+                softTokens: $0.arena.matrix(softTokens.count / width, width),
+                pass: activations(for: layout, recording: recording, request: request, $0)
             )
         } _: { memory, context in
-            forward(memory.nothing, layout, memory.pass, Pass(), context)
-            score(layout, memory.pass, context)
-            for index in 0..<layout.targets.count {
-                means.record("no_memory_loss", -Double(memory.pass.scores.logProbabilities[index, 0]))
-            }
+            for (index, value) in softTokens.enumerated() { memory.softTokens.base[index] = value }
+            forward(memory.softTokens, prompt: prompt, layout, memory.pass, pass, context)
+            return try body(memory.pass, context)
         }
     }
+}
+
+extension Matrix {
+    /// All elements of a contiguous matrix.
+    var elements: [Real] { Array(UnsafeBufferPointer(start: base, count: count)) }
 }

@@ -12,13 +12,13 @@ final class SoftTokenCache {
     }
 
     private let compressor: Compressor
-    private let segmentLength: Int
+    private let cut: SegmentCut
     private let workspace: Workspace
     private var stored: [Key: [Real]] = [:]
 
-    init(_ compressor: Compressor, segmentLength: Int, _ workspace: Workspace) {
+    init(_ compressor: Compressor, _ cut: SegmentCut, _ workspace: Workspace) {
         self.compressor = compressor
-        self.segmentLength = segmentLength
+        self.cut = cut
         self.workspace = workspace
     }
 
@@ -29,8 +29,7 @@ final class SoftTokenCache {
         let values = try workspace.with {
             compressor.activations(for: layout, recording: .none, $0)
         } _: { a, workContext in
-            let softTokens = compressor.forward(context, layout, a, Pass(), workContext)
-            return Array(UnsafeBufferPointer(start: softTokens.base, count: softTokens.count))
+            compressor.forward(cut.segments(of: context).flatMap { $0 }, layout, a, Pass(), workContext).elements
         }
         stored[key] = values
         return values
@@ -38,8 +37,7 @@ final class SoftTokenCache {
 
     /// Rows and groups of one context.
     func groups(of context: [Int32], rate: Int) throws(CompressionError) -> GroupLayout {
-        try GroupLayout(
-            [GroupLayout.Context(segments: context.segments(of: segmentLength).map(\.count), groupSize: rate)],
-            remainder: compressor.settings.remainder)
+        try compressor.groups(
+            of: [GroupLayout.Context(segments: cut.ranges(of: context.count).map(\.count), groupSize: rate)])
     }
 }

@@ -12,6 +12,8 @@ package struct GMSAAutoencoderObjective: Sendable, Hashable {
     package var decoder = GMSADecoderSettings()
     /// The restating task.
     package var ae = GMSARestatementSettings()
+    /// Restorations written in evaluations.
+    package var generation = GMSAGenerationSettings()
     /// Cutting of long contexts.
     package var segment = GMSASegmentSettings()
     /// How token losses are reduced.
@@ -25,6 +27,12 @@ package struct GMSAAutoencoderObjective: Sendable, Hashable {
 package struct GMSAFinetuneObjective: Sendable, Hashable {
     /// What trains.
     package var stage2 = GMSAStageTwoSettings()
+    /// The encoder, where no compressor is given: the ablation without stage 1 compresses with an untrained one.
+    package var encoder = GMSAEncoderSettings()
+    /// Group merging, where no compressor is given.
+    package var merge = GMSAMergeSettings()
+    /// Layer semantic alignment, where no compressor is given.
+    package var lsa = GMSAAlignmentSettings()
     /// Compression rates.
     package var rates = GMSARateSettings()
     /// How the decoder sees soft tokens.
@@ -77,6 +85,18 @@ package struct GMSAMergeSettings: Sendable, Hashable {
         case pad
     }
 
+    /// How states become soft tokens.
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// The mean of each group.
+        case mean
+        /// None: learned embeddings after the context read it, as in ICAE and TCP-AE (ablation and baseline).
+        case memoryTokens = "memory_tokens"
+    }
+
+    /// How states become soft tokens.
+    package var kind = Kind.mean
+    /// Rows of the table of memory tokens; nil means as many as the longest context needs.
+    package var memoryTokens: Int?
     /// What becomes of a last group with fewer tokens.
     package var remainder = Remainder.mean
     /// Shift the grouping at random in training.
@@ -88,6 +108,24 @@ package struct GMSAMergeSettings: Sendable, Hashable {
 
 /// Layer semantic alignment.
 package struct GMSAAlignmentSettings: Sendable, Hashable {
+    /// What aligns merged states with the decoder.
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// Decoder layers of their own.
+        case layers
+        /// One linear map with bias (ablation without LSA, and the baseline's way).
+        case linear
+        /// Nothing (ablation).
+        case none
+    }
+
+    /// What alignment layers start from.
+    package enum Initialization: String, Sendable, Hashable, CaseIterable {
+        /// The first layers of the decoder.
+        case decoderLower = "decoder_lower"
+        /// Random weights (ablation).
+        case random
+    }
+
     /// What becomes of the final norm.
     package enum FinalNorm: String, Sendable, Hashable, CaseIterable {
         case frozen
@@ -112,6 +150,10 @@ package struct GMSAAlignmentSettings: Sendable, Hashable {
         case matchEmbeddings = "match_embedding_rms"
     }
 
+    /// What aligns merged states with the decoder.
+    package var kind = Kind.layers
+    /// What its layers start from.
+    package var initialization = Initialization.decoderLower
     /// Layers.
     package var layers = 1
     /// What becomes of the final norm.
@@ -145,8 +187,10 @@ package struct GMSARateSettings: Sendable, Hashable {
     package var train = [4, 8]
     /// How one is chosen.
     package var sampling = Sampling.sample
-    /// Rates that are trained first, one after the other.
+    /// Rates that are trained first, one after the other; each and the rest get an equal share of the steps.
     package var curriculum: [Int] = []
+    /// The rates that evaluations measure; empty means those of `train`.
+    package var evaluate: [Int] = []
 
     /// The defaults.
     package init() {}
@@ -164,6 +208,12 @@ package struct GMSADecoderSettings: Sendable, Hashable {
 
     /// Positions of the soft tokens in the decoder.
     package var softPositions = Positions.compact
+    /// Rank of the adapters on its query, key and value projections, where they train.
+    package var loraRank = 16
+    /// Scale of these adapters: alpha / rank.
+    package var loraAlpha = 32.0
+    /// Dropout of these adapters.
+    package var loraDropout = 0.0
 
     /// The defaults.
     package init() {}
@@ -174,6 +224,7 @@ package enum GMSADecoderTraining: String, Sendable, Hashable, CaseIterable {
     case frozen
     /// Query, key and value projections.
     case qkv
+    /// Adapters on them.
     case lora
     case full
 }
@@ -237,6 +288,8 @@ package struct GMSAGenerationSettings: Sendable, Hashable {
         case first
     }
 
+    /// Rows of an evaluation whose answers are written; teacher-forced scores need none.
+    package var rows = 0
     /// Most tokens of an answer.
     package var maxNew = 100
     /// Divisor of the logits of ids that were written already; 1 is none.

@@ -1,0 +1,87 @@
+"""Job specifications of the GMSA experiments. JSON is YAML too, so hone reads them as they are."""
+
+# A model small enough to train on one core in minutes: 0.35 million weights.
+HIDDEN, INTERMEDIATE, LAYERS, VOCABULARY, CONTEXT = 96, 256, 3, 512, 128
+ENCODER_LAYERS, RANK = 2, 24
+
+
+def train(steps, rate, seed, decay=0.01):
+    return {
+        "steps": steps, "microbatch": 16, "learning_rate": rate, "schedule": "cosine", "warmup": 0.03,
+        "weight_decay": decay, "clip": 1, "seed": seed}
+
+
+def job(name, method, objective, training, evaluation, every, train_settings, **inputs):
+    return {
+        "name": name, "method": method, "dataset": {"train": training, "eval": evaluation, **inputs.pop("dataset", {})},
+        "objective": objective, "train": train_settings, "resources": {"cpus": 1},
+        "evaluate": {"every_steps": every, "limit": 100}, "checkpoint": {"every": "2min", "keep_last": 2}, **inputs}
+
+
+def stage0(steps):
+    """A language model that has learned to restate a text that it reads."""
+    architecture = {
+        "hidden_size": HIDDEN, "intermediate_size": INTERMEDIATE, "layers": LAYERS, "heads": 4, "key_value_heads": 4,
+        "head_dim": HIDDEN // 4, "context": CONTEXT, "tie_embeddings": True, "rope_theta": 10000, "rms_norm_eps": 1e-5,
+        "initializer_range": 0.05}
+    return job(
+        "stage0", "pretrain", {"tokenizer": {"vocabulary_size": VOCABULARY}, "architecture": architecture},
+        "stage0.jsonl", "restate-eval.jsonl", 250, {**train(steps, 3e-3, 1), "beta2": 0.98},
+        dataset={"max_length": CONTEXT})
+
+
+# What an arm changes in the objective of stage 1. Encoder adapters, rate, data and their order are the same in all.
+ARMS = {
+    "gmsa": {},
+    "memory-tokens": {"merge": {"kind": "memory_tokens"}, "lsa": {"kind": "linear"}},
+    "no-merging": {"merge": {"kind": "memory_tokens"}},
+    "no-lsa": {"lsa": {"kind": "linear"}},
+    "random-lsa": {"lsa": {"init": "random"}},
+}
+
+
+def shape():
+    return {"layers": ENCODER_LAYERS, "lora_rank": RANK, "lora_alpha": RANK, "lora_dropout": 0}
+
+
+def autoencoder(name, model, seed, steps, arm="gmsa", rates=None, evaluation="windows-eval.jsonl"):
+    objective = {"encoder": shape(), "rates": rates or {"train": [4], "sampling": "fixed"}, **ARMS[arm]}
+    return job(
+        name, "gmsa-autoencoder", objective, "windows.jsonl", evaluation, 100, train(steps, 3e-3, seed), model=model,
+        dataset={"max_length": 40})
+
+
+def plain(name, model):
+    """What the model makes of the same texts behind words that ask for nothing it has learned: its plain loss."""
+    spec = autoencoder(name, model, 1, 1)
+    spec["objective"]["ae"] = {"text": "Please go on."}
+    return spec
+
+
+def finetune(name, model, compressor, seed, steps, trained="qkv"):
+    objective = {"stage2": {"train": trained}, "rates": {"train": [4], "sampling": "fixed"}}
+    inputs = {} if compressor is None else {"compressor": compressor}
+    if compressor is None:
+        objective["encoder"] = shape()
+    return job(
+        name, "gmsa-finetune", objective, "qa.jsonl", "qa-eval.jsonl", 100, train(steps, 1e-3, seed), model=model,
+        dataset={"columns": {"text": "context", "prompt": "question", "response": "answer"}}, **inputs)
+
+
+def reading(name, model, kind, seed, steps):
+    """The same questions behind the whole text or behind nothing, all weights trained."""
+    return job(
+        name, "sft", {}, f"qa-{kind}.jsonl", f"qa-eval-{kind}.jsonl", 100, train(steps, 1e-3, seed), model=model,
+        dataset={"max_length": CONTEXT})
+
+
+def step_cost(arm, length, rate, prompt):
+    """Multiply-adds × 2 of one sample in one step of stage 1, without attention: the cost model of RESULTS.md."""
+    layer = 4 * HIDDEN * HIDDEN + 3 * HIDDEN * INTERMEDIATE
+    adapters = RANK * (8 * HIDDEN + 3 * (HIDDEN + INTERMEDIATE))
+    soft = -(-length // rate)
+    encoder_rows = length + (soft if ARMS[arm].get("merge") else 0)
+    alignment = HIDDEN * HIDDEN if ARMS[arm].get("lsa", {}).get("kind") == "linear" else layer
+    return (
+        ENCODER_LAYERS * encoder_rows * (4 * layer + 6 * adapters) + 6 * soft * alignment
+        + LAYERS * (soft + prompt + length + 1) * 4 * layer + 4 * HIDDEN * VOCABULARY * (length + 1))
