@@ -47,10 +47,10 @@ package struct Matrix: BitwiseCopyable, @unchecked Sendable {
     package var count: Int { rows * columns }
 
     /// The matrix as it is, as an operand of `multiply`.
-    package var n: Operand { Operand(matrix: self, isTransposed: false) }
+    package var n: Operand { WeightMatrix.full(self).n }
 
     /// The transposed matrix as an operand of `multiply`; nothing is copied.
-    package var t: Operand { Operand(matrix: self, isTransposed: true) }
+    package var t: Operand { WeightMatrix.full(self).t }
 
     /// Writes `value` to every element.
     package func fill(_ value: Real) {
@@ -68,11 +68,11 @@ package struct Matrix: BitwiseCopyable, @unchecked Sendable {
 
 /// A matrix or its transpose, as one side of a product.
 package struct Operand: BitwiseCopyable {
-    package let matrix: Matrix
+    package let elements: WeightMatrix
     package let isTransposed: Bool
 
     /// Rows of the operand as it is used.
-    package var rows: Int { isTransposed ? matrix.columns : matrix.rows }
+    package var rows: Int { isTransposed ? elements.columns : elements.rows }
     /// Columns of the operand as it is used.
-    package var columns: Int { isTransposed ? matrix.rows : matrix.columns }
+    package var columns: Int { isTransposed ? elements.rows : elements.columns }
 }

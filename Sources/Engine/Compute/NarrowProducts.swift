@@ -27,7 +27,10 @@ final class NarrowProducts: @unchecked Sendable {
     deinit { hone_memory_unmap(memory, threads * Self.bytesPerThread) }
 
     /// Whether a product is worth packing: a side of fewer numbers than this costs as much to pack as to multiply.
-    func suits(rows: Int, columns: Int, depth: Int) -> Bool { min(rows, columns, depth) >= Self.smallestSide }
+    /// A weight that exists in bfloat16 only is always multiplied here.
+    func suits(_ a: Operand, _ b: Operand) -> Bool {
+        min(a.rows, b.columns, a.columns) >= Self.smallestSide || a.elements.isNarrow || b.elements.isNarrow
+    }
 
     private static let smallestSide = 32
 
@@ -35,13 +38,28 @@ final class NarrowProducts: @unchecked Sendable {
         /// The product on the calling thread, which is number `thread` of the team.
         func multiply(_ a: Operand, _ b: Operand, into c: Matrix, accumulate: Bool, scale: Real, thread: Int) {
             guard c.rows > 0, c.columns > 0 else { return }
-            var left = hone_bf16_operand(
-                base: a.matrix.base, stride: a.matrix.stride, depth_is_contiguous: a.isTransposed ? 0 : 1, narrow: 0)
-            var right = hone_bf16_operand(
-                base: b.matrix.base, stride: b.matrix.stride, depth_is_contiguous: b.isTransposed ? 1 : 0, narrow: 0)
+            var left = a.elements.packingSource(depthIsContiguous: !a.isTransposed)
+            var right = b.elements.packingSource(depthIsContiguous: b.isTransposed)
             hone_bf16_multiply(
                 &left, &right, c.base, c.stride, c.rows, c.columns, a.columns, scale, accumulate ? 1 : 0,
                 memory + thread * Self.bytesPerThread)
         }
     #endif
+}
+
+extension WeightMatrix {
+    fileprivate var isNarrow: Bool {
+        if case .narrow = self { true } else { false }
+    }
+
+    /// What the kernel packs from.
+    fileprivate func packingSource(depthIsContiguous: Bool) -> hone_bf16_operand {
+        let (base, stride, narrow) =
+            switch self {
+            case .full(let matrix): (UnsafeRawPointer(matrix.base), matrix.stride, Int32(0))
+            case .narrow(let matrix): (UnsafeRawPointer(matrix.base), matrix.stride, Int32(1))
+            }
+        return hone_bf16_operand(
+            base: base, stride: stride, depth_is_contiguous: depthIsContiguous ? 1 : 0, narrow: narrow)
+    }
 }

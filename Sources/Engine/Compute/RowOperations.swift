@@ -62,13 +62,16 @@ package func rowNorms(of x: Matrix, _ norm: RowNorm) -> [Double] {
 }
 
 /// y[i] = table[ids[i]].
-package func gatherRows(_ table: Matrix, ids: UnsafeBufferPointer<Int32>, into y: Matrix, _ context: Context) {
+package func gatherRows(_ table: WeightMatrix, ids: UnsafeBufferPointer<Int32>, into y: Matrix, _ context: Context) {
     precondition(ids.count == y.rows && table.columns == y.columns)
     context.team.parallel(ids.count, grain: rowGrain(y.columns)) { range in
-        for i in range {
-            (y.base + i * y.stride).update(from: table.base + Int(ids[i]) * table.stride, count: y.columns)
-        }
+        for i in range { table.copyRow(Int(ids[i]), into: y.base + i * y.stride) }
     }
+}
+
+/// The same from a matrix in the engine's type.
+package func gatherRows(_ table: Matrix, ids: UnsafeBufferPointer<Int32>, into y: Matrix, _ context: Context) {
+    gatherRows(.full(table), ids: ids, into: y, context)
 }
 
 /// The adjoint of `gatherRows`: table[ids[i]] += dy[i], in ascending order of i for every table row.

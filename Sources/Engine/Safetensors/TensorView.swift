@@ -20,6 +20,9 @@ package struct TensorView: @unchecked Sendable {
     /// As `sharedFloats`, for F64.
     package var sharedDoubles: UnsafeBufferPointer<Double>? { shared(.float64) }
 
+    /// As `sharedFloats`, for BF16: the upper halves of floats.
+    package var sharedBrainFloats: UnsafeBufferPointer<UInt16>? { shared(.bfloat16) }
+
     package var isAligned: Bool {
         bytes.isEmpty || Int(bitPattern: bytes.baseAddress) % info.dataType.byteWidth == 0
     }

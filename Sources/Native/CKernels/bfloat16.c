@@ -4,6 +4,17 @@
 // in which vdpbf16ps wants them; a tile of 8 × 48 accumulators then stays in registers over one block of depth.
 // Every element of c adds its products in the same order however rows and columns are split over threads.
 #include "CKernels.h"
+#include "clones.h"
+#include <string.h>
+
+MANY void hone_bf16_widen(const uint16_t *from, hone_real *to, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)from[i] << 16;
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        to[i] = value;
+    }
+}
 
 #if !defined(HONE_DOUBLE) && defined(__x86_64__)
 #include <immintrin.h>

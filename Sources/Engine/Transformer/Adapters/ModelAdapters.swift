@@ -61,6 +61,17 @@ package struct ModelAdapters {
         return adapter(layer: layer, linear)
     }
 
+    /// What the adapters of a group of linears need in the layer that needs most. Blocks share memory, and ranks can
+    /// differ from layer to layer.
+    func room(ofGroup index: Int) -> AdapterRoom {
+        var ranks: [Int: Int] = [:]
+        for binding in parts.bindings where LayerRole.linearGroups[index].contains(binding.linear) {
+            ranks[binding.layer, default: 0] += binding.down.rows
+        }
+        let widest = ranks.values.max() ?? 0
+        return AdapterRoom(rank: widest, dropsInput: widest > 0 && settings.dropout > 0)
+    }
+
     /// The tensor that takes the place of the base's, or nil.
     func replacement(of role: WeightRole) -> Parameter? {
         parts.saved.first { $0.role == role }.flatMap { store[$0.name] }
@@ -81,7 +92,7 @@ package struct ModelAdapters {
         }
         for entry in parts.saved {
             let original = base[entry.role] ?? (entry.role == .head ? base[.embedding] : nil)
-            if let original { store[entry.name]?.value.copy(from: original.value) }
+            if let original { store[entry.name].map { original.elements.copy(into: $0.value) } }
         }
     }
 }
@@ -89,8 +100,8 @@ package struct ModelAdapters {
 /// W + scale · B A: the weight that does in one product what linear and adapter do in two.
 ///
 /// - Parameter merged: like `weight`, overwritten.
-func mergeAdapter(_ adapter: LowRankAdapter, weight: Matrix, into merged: Matrix, team: ThreadTeam) {
-    merged.copy(from: weight)
+func mergeAdapter(_ adapter: LowRankAdapter, weight: WeightMatrix, into merged: Matrix, team: ThreadTeam) {
+    weight.copy(into: merged)
     multiply(
         adapter.up.value.n, adapter.down.value.n, into: merged, accumulate: true, scale: adapter.scale, team: team)
 }

@@ -51,7 +51,7 @@ extension LanguageModel {
         guard let adapters else { return }
         try directory.add("adapter_config.json", adapters.settings.encoded(base: base).text)
         let tensors = adapters.parts.entries.compactMap { entry in
-            adapters.store[entry.name].map { Self.tensor(entry, $0.value, .float32) }
+            adapters.store[entry.name].map { Self.tensor(entry, $0.elements, .float32) }
         }
         try directory.add("adapter_model.safetensors") { try SafetensorsWriter.write(tensors, to: &$0) }
     }
@@ -69,9 +69,9 @@ extension LanguageModel {
     /// A tensor to write, its adapter merged on the way where there is one.
     private func tensor(_ entry: WeightEntry, _ options: ModelSaveOptions, _ team: ThreadTeam) -> TensorToWrite {
         if options.mergesAdapters, let replacement = adapters?.replacement(of: entry.role) {
-            return Self.tensor(entry, replacement.value, options.element)
+            return Self.tensor(entry, replacement.elements, options.element)
         }
-        guard let weight = (weights[entry.role] ?? (entry.role == .head ? weights[.embedding] : nil))?.value else {
+        guard let weight = (weights[entry.role] ?? (entry.role == .head ? weights[.embedding] : nil))?.elements else {
             preconditionFailure("the weight table lists no \(entry.name)")
         }
         guard options.mergesAdapters, let adapter = adapters?.adapter(of: entry.role) else {
@@ -81,13 +81,13 @@ extension LanguageModel {
             let arena = try Arena(byteCount: entry.count * MemoryLayout<Real>.stride + Arena.alignment)
             let merged = arena.matrix(entry.rows, entry.columns)
             mergeAdapter(adapter, weight: weight, into: merged, team: team)
-            try write(merged, options.element, to: &file)
+            try write(.full(merged), options.element, to: &file)
         }
     }
 
-    private static func tensor(_ entry: WeightEntry, _ value: Matrix, _ element: SavedElement) -> TensorToWrite {
+    private static func tensor(_ entry: WeightEntry, _ weight: WeightMatrix, _ element: SavedElement) -> TensorToWrite {
         TensorToWrite(name: entry.name, dataType: element.dataType, shape: entry.shape) { file in
-            try write(value, element, to: &file)
+            try write(weight, element, to: &file)
         }
     }
 
@@ -117,21 +117,24 @@ private func padded(_ number: Int) -> String {
     return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
 }
 
-/// The elements of a contiguous matrix, rounded to the saved type, in pieces.
-private func write(_ matrix: Matrix, _ element: SavedElement, to file: inout HashingFile) throws {
+/// The elements of a weight, rounded to the saved type, in pieces.
+private func write(_ weight: WeightMatrix, _ element: SavedElement, to file: inout HashingFile) throws {
     #if !DoublePrecision
-        if element == .float32 {
+        if element == .float32, case .full(let matrix) = weight, matrix.isContiguous {
             return try file.write(UnsafeRawBufferPointer(start: matrix.base, count: matrix.count * 4))
         }
     #endif
-    let piece = 1 << 16
+    let piece = max(1, (1 << 16) / max(1, weight.columns))
+    let arena = try Arena(byteCount: piece * weight.columns * MemoryLayout<Real>.stride + Arena.alignment)
+    let block = arena.matrix(piece, weight.columns)
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(piece * 4)
-    for start in stride(from: 0, to: matrix.count, by: piece) {
+    bytes.reserveCapacity(block.count * 4)
+    for start in stride(from: 0, to: weight.rows, by: piece) {
+        let rows = start..<min(start + piece, weight.rows)
+        let part = block.rows(0..<rows.count)
+        weight.rows(rows).copy(into: part)
         bytes.removeAll(keepingCapacity: true)
-        for index in start..<min(start + piece, matrix.count) {
-            element.append(Float(matrix.base[index]), to: &bytes)
-        }
+        for index in 0..<part.count { element.append(Float(part.base[index]), to: &bytes) }
         try file.write(bytes)
     }
 }

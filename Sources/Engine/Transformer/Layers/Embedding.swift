@@ -12,7 +12,7 @@ package struct Embedding {
 
     /// y[i] = weight[ids[i]].
     package func forward(_ ids: [Int32], into y: Matrix, _ context: Context) {
-        ids.withUnsafeBufferPointer { gatherRows(weight.value, ids: $0, into: y, context) }
+        ids.withUnsafeBufferPointer { gatherRows(weight.elements, ids: $0, into: y, context) }
     }
 
     /// weight gradient[ids[i]] += dy[i], where wanted.

@@ -11,12 +11,12 @@ package struct LanguageModelHead {
     /// - Parameter chunkRows: by default as many as make about 64 MB of Float logits.
     package init(weight: Parameter, chunkRows: Int? = nil) {
         self.weight = weight
-        let fitting = (1 << 24) / max(1, weight.value.rows) / 32 * 32
+        let fitting = (1 << 24) / max(1, weight.elements.rows) / 32 * 32
         self.chunkRows = chunkRows ?? min(1024, max(32, fitting))
     }
 
     /// Number of tokens.
-    package var vocabularySize: Int { weight.value.rows }
+    package var vocabularySize: Int { weight.elements.rows }
 
     /// Memory for scoring `count` targets, forward and backward.
     ///
@@ -25,7 +25,7 @@ package struct LanguageModelHead {
         count: Int, _ request: HeadRequest = [], referenceHiddenSize: Int? = nil, in arena: Arena
     ) -> HeadScratch {
         let rows = min(count, chunkRows)
-        let (hiddenSize, vocabulary) = (weight.value.columns, weight.value.rows)
+        let (hiddenSize, vocabulary) = (weight.elements.columns, weight.elements.rows)
         let both = request.isSuperset(of: [.divergence, .reverseDivergence])
         return HeadScratch(
             hidden: arena.matrix(rows, hiddenSize), hiddenGradient: arena.matrix(rows, hiddenSize),
@@ -37,7 +37,7 @@ package struct LanguageModelHead {
 
     /// logits = hidden · weightᵀ for every row, for callers that want few of them: sampling, tests.
     package func logits(_ hidden: Matrix, into logits: Matrix, _ context: Context) {
-        multiply(hidden.n, weight.value.t, into: logits, context)
+        multiply(hidden.n, weight.elements.t, into: logits, context)
     }
 
     /// Fills `scores` for every target.
@@ -94,8 +94,9 @@ package struct LanguageModelHead {
             computeLogits(hidden, rows, range, s, context)
             let part = maxima.rows(range)
             rowMaxima(of: s.logits, into: part.values, indices: part.tokens, context)
-            for (index, token) in zip(range, part.tokens) {
-                accumulate(weight.row(Int(token)), into: hiddenGradient.row(Int(rows[index])), context)
+            gatherRows(weight.elements, ids: UnsafeBufferPointer(part.tokens), into: s.hidden, context)
+            for (row, index) in range.enumerated() {
+                accumulate(s.hidden.row(row), into: hiddenGradient.row(Int(rows[index])), context)
             }
         }
     }
@@ -149,7 +150,7 @@ package struct LanguageModelHead {
     ) {
         weight.accumulateGradient(s.logits.t, s.hidden.n, context)
         guard let hiddenGradient else { return }
-        multiply(s.logits.n, weight.value.n, into: s.hiddenGradient, context)
+        multiply(s.logits.n, weight.elements.n, into: s.hiddenGradient, context)
         rows.withUnsafeBufferPointer { rows in
             let ids = UnsafeBufferPointer(rebasing: rows[range])
             scatterAddRows(s.hiddenGradient, ids: ids, into: hiddenGradient, context)
@@ -166,8 +167,4 @@ func gather(_ hidden: Matrix, _ rows: [Int32], _ range: Range<Int>, into chunk: 
 
 extension Matrix {
     func row(_ index: Int) -> Matrix { rows(index..<index + 1) }
-}
-
-extension Parameter {
-    func row(_ index: Int) -> Matrix { value.row(index) }
 }

@@ -37,17 +37,20 @@ package struct LinearGroup {
     let runs: [Run]
     let biases: [Run]
     let adapters: AdapterGroup?
+    let adapterRoom: AdapterRoom
 
-    /// - Parameter dropout: the rate on the input of the adapters.
-    package init(_ members: [Member], dropout: AdapterDropout? = nil) {
-        let order = members.indices.sorted { members[$0].weight.value.base < members[$1].weight.value.base }
+    /// - Parameters:
+    ///   - dropout: the rate on the input of the adapters.
+    ///   - room: what the adapters of this group need in the block of a stack that needs most, where blocks differ.
+    package init(_ members: [Member], dropout: AdapterDropout? = nil, room: AdapterRoom? = nil) {
+        let order = members.indices.sorted { members[$0].weight.elements.address < members[$1].weight.elements.address }
         var columns = [Range<Int>](repeating: 0..<0, count: members.count)
         var runs: [Run] = []
         var end = 0
         for index in order {
             let weight = members[index].weight
-            columns[index] = end..<end + weight.value.rows
-            end += weight.value.rows
+            columns[index] = end..<end + weight.elements.rows
+            end += weight.elements.rows
             if let last = runs.last, last.weight.isFollowed(by: weight) {
                 runs[runs.count - 1] = Run(
                     weight: last.weight.joined(with: weight), columns: last.columns.lowerBound..<end)
@@ -58,11 +61,12 @@ package struct LinearGroup {
         self.columns = columns
         self.runs = runs
         outputWidth = end
-        inputWidth = members.first?.weight.value.columns ?? 0
+        inputWidth = members.first?.weight.elements.columns ?? 0
         biases = zip(members, columns).compactMap { member, columns in
             member.bias.map { Run(weight: $0, columns: columns) }
         }
         adapters = AdapterGroup(zip(members, columns).map { ($0.adapter, $1) }, dropout: dropout)
+        adapterRoom = room ?? AdapterRoom(rank: adapters?.totalRank ?? 0, dropsInput: adapters?.dropout != nil)
     }
 
     /// What a pass keeps for its adjoint.
@@ -75,7 +79,7 @@ package struct LinearGroup {
 
     /// Lays out the memory of a pass over `tokens` rows.
     package func activations(_ tokens: Int, in arena: Arena) -> Activations {
-        Activations(lowRank: arena.matrix(tokens, adapters?.totalRank ?? 0))
+        Activations(lowRank: arena.matrix(tokens, adapterRoom.rank))
     }
 
     /// y = x Wᵀ + bias + s (dropout(x) Aᵀ) Bᵀ for every member.
@@ -86,7 +90,7 @@ package struct LinearGroup {
     package func forward(
         _ x: Matrix, into y: Matrix, _ a: Activations, _ scratch: AdapterScratch, _ pass: Pass, _ context: Context
     ) {
-        for run in runs { multiply(x.n, run.weight.value.t, into: y.columns(run.columns), context) }
+        for run in runs { multiply(x.n, run.weight.elements.t, into: y.columns(run.columns), context) }
         for bias in biases { addBias(bias.weight.value, to: y.columns(bias.columns), context) }
         if pass.adapters == .on { adapters?.forward(x, into: y, a.lowRank, scratch, pass, context) }
     }
@@ -105,7 +109,7 @@ package struct LinearGroup {
         }
         if let dx {
             for (index, run) in runs.enumerated() {
-                multiply(dy.columns(run.columns).n, run.weight.value.n, into: dx, accumulate: index > 0, context)
+                multiply(dy.columns(run.columns).n, run.weight.elements.n, into: dx, accumulate: index > 0, context)
             }
         }
         if pass.adapters == .on {

@@ -25,10 +25,9 @@ package struct TrainedTensors: Sendable {
 }
 
 /// The tensors of a model by their place: trained ones in the parameter store, frozen ones mapped from their file where
-/// their element type is the engine's, converted once where it is not.
+/// their element type is the engine's, or bfloat16 and the team multiplies in it; converted once where it is not.
 ///
-/// How a frozen weight is held is decided here and nowhere else: a representation with fewer bits is a further case of
-/// `freeze` and of `Parameter`.
+/// How a frozen weight is held is decided here and nowhere else.
 package final class ModelWeights {
     /// All tensors of the model itself, in the order of the weight table.
     package let entries: [WeightEntry]
@@ -45,14 +44,14 @@ package final class ModelWeights {
     /// Resolves every tensor of `configuration`, strictly: nothing missing, nothing unused, every shape as expected.
     ///
     /// - Parameters:
-    ///   - adapters: further trained tensors, zero at first, that live in the same store.
+    ///   - further: trained tensors beside the model's own (adapters, a compressor), zero at first, in the same store.
     package init(
         _ configuration: ModelConfiguration, from source: WeightSource, trained: TrainedTensors,
-        adapters: [WeightEntry] = [], team: ThreadTeam
+        further: [WeightEntry] = [], team: ThreadTeam
     ) throws {
         let entries = WeightTable.entries(of: configuration)
         let own = entries.filter(trained.includes)
-        let store = own.isEmpty && adapters.isEmpty ? nil : try ParameterStore(own + adapters)
+        let store = own.isEmpty && further.isEmpty ? nil : try ParameterStore(own + further)
         var parameters: [WeightRole: Parameter] = [:]
         for entry in own { parameters[entry.role] = store?[entry.name] }
         let frozen = entries.filter { parameters[$0.role] == nil }
@@ -63,11 +62,11 @@ package final class ModelWeights {
             for entry in own {
                 if let target = parameters[entry.role] { try checkpoint.tensor(entry).copy(to: target.value.base) }
             }
-            let foreign = try frozen.filter { sharedWindow($0, try checkpoint.tensor($0)) == nil }
+            let foreign = try frozen.filter { sharedWindow($0, try checkpoint.tensor($0), team.products) == nil }
             converted = try Self.arena(for: foreign)
             for entry in frozen {
-                let value = try Self.freeze(entry, checkpoint.tensor(entry), converted)
-                parameters[entry.role] = Parameter(value: value)
+                let elements = try Self.freeze(entry, checkpoint.tensor(entry), converted, team.products)
+                parameters[entry.role] = Parameter(elements: elements)
             }
             self.files = files
         case .random(let seed):
@@ -91,12 +90,14 @@ package final class ModelWeights {
     package subscript(role: WeightRole) -> Parameter? { parameters[role] }
 
     /// Mapped where possible, else converted into the arena.
-    private static func freeze(_ entry: WeightEntry, _ tensor: TensorView, _ converted: Arena?) throws -> Matrix {
-        if let shared = sharedWindow(entry, tensor) { return shared }
+    private static func freeze(
+        _ entry: WeightEntry, _ tensor: TensorView, _ converted: Arena?, _ products: ProductPrecision
+    ) throws -> WeightMatrix {
+        if let shared = sharedWindow(entry, tensor, products) { return shared }
         guard let converted else { preconditionFailure("no room was made for \(entry.name)") }
         let matrix = window(entry, in: converted)
         try tensor.copy(to: matrix.base)
-        return matrix
+        return .full(matrix)
     }
 
     private static func arena(for entries: [WeightEntry]) throws -> Arena? {
@@ -108,8 +109,13 @@ package final class ModelWeights {
 
 private func window(_ entry: WeightEntry, in arena: Arena) -> Matrix { arena.matrix(entry.rows, entry.columns) }
 
-/// The tensor's own memory when it holds the engine's number type.
-private func sharedWindow(_ entry: WeightEntry, _ tensor: TensorView) -> Matrix? {
+/// The tensor's own memory when it holds the engine's number type, or a matrix in the type of the team's products.
+private func sharedWindow(
+    _ entry: WeightEntry, _ tensor: TensorView, _ products: ProductPrecision
+) -> WeightMatrix? {
+    if products == .bfloat16, entry.isMatrix, let narrow = tensor.sharedBrainFloats?.baseAddress {
+        return .narrow(NarrowMatrix(base: narrow, rows: entry.rows, columns: entry.columns))
+    }
     #if DoublePrecision
         let shared = tensor.sharedDoubles
     #else
@@ -117,7 +123,7 @@ private func sharedWindow(_ entry: WeightEntry, _ tensor: TensorView) -> Matrix?
     #endif
     // Windows are mutable by type; frozen weights are never written.
     return shared?.baseAddress.map {
-        Matrix(base: UnsafeMutablePointer(mutating: $0), rows: entry.rows, columns: entry.columns)
+        .full(Matrix(base: UnsafeMutablePointer(mutating: $0), rows: entry.rows, columns: entry.columns))
     }
 }
 
