@@ -20,7 +20,7 @@ struct TimedSteps: ParsableCommand {
         spec.train.epochs = nil
         spec.train.steps = repetitions.warmup + repetitions.repeats + 1
         spec.train.logEvery = .max
-        let team = try ThreadTeam(threads: repetitions.threads)
+        let team = try ThreadTeam(threads: repetitions.threads, products: spec.products)
         let observer = StepObserver()
         let assembly = TaskAssembly(
             spec, JobInputs(paths: spec), in: RunDirectory(directory), team: team, stop: StopSignal(),
