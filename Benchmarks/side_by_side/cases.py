@@ -139,7 +139,7 @@ class Cases:
         if rank:
             spec["adapter"] = dict(rank=rank, alpha=2 * rank, targets="all")
         if self.precision != "fp32":
-            spec["precision"] = self.precision
+            spec["train"]["precision"] = self.precision
         name = f"{self.shape}-{name}-{'r%d' % rank if rank else 'full'}{'-ragged' if ragged else ''}-{self.precision}"
         file = self.home / "specs" / f"{name}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
