@@ -5,7 +5,9 @@ enum CompressorCard {
         ## Loading it in Python
 
         `encoder/`, `lsa/` and, after fine-tuning, `decoder/` are ordinary Hugging Face folders. Without `decoder/` the
-        decoder is the base model. Soft tokens of a text are made once and asked many times.
+        decoder is the base model. Soft tokens of a text are made once and asked many times. The loader below is for
+        compressors that merge by mean and align with layers; `merge.kind` and `lsa.kind` in gmsa.json tell. Memory tokens
+        and a learned prompt are in `adapters/inputs.safetensors`, a linear alignment in `adapters/lsa.safetensors`.
 
         ```python
         import json, torch
@@ -34,8 +36,8 @@ enum CompressorCard {
 
             @torch.no_grad()
             def ask(self, soft_tokens, prompt, count=100):
-                prompt = self.decoder.get_input_embeddings()(self.ids(prompt))
-                rows = torch.cat([soft_tokens[None], prompt], 1)
+                prompt = self.record["prompt"]["qa_template"].replace("{prompt}", prompt)
+                rows = torch.cat([soft_tokens[None], self.decoder.get_input_embeddings()(self.ids(prompt))], 1)
                 mask = torch.ones(rows.shape[:2], dtype=torch.long)
                 out = self.decoder.generate(
                     inputs_embeds=rows, attention_mask=mask, max_new_tokens=count, do_sample=False)
