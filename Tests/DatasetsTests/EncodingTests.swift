@@ -1,7 +1,7 @@
 import Datasets
 import Testing
 
-private func example(
+func encodedExample(
     _ row: String, codec: TextCodec = byteCodec(), renderer: PromptRenderer = PromptRenderer(),
     _ change: (inout EncodingSettings) -> Void = { _ in }
 ) throws -> (pair: EncodedPair, report: EncodingReport) {
@@ -18,44 +18,44 @@ private let plain = #"{"prompt": "ask", "chosen": " yes", "rejected": " no"}"#
 @Suite("Pairs to tokens")
 struct PairEncodingTests {
     @Test func beginningOnceAndEndOnce() throws {
-        let pair = try example(plain).pair
+        let pair = try encodedExample(plain).pair
         #expect(pair.prompt == [1] + ids("ask"))
         #expect(pair.chosen == ids(" yes") + [2])
         #expect(pair.rejected == ids(" no") + [2])
     }
 
     @Test func endTokenBehindThePromptIsRemoved() throws {
-        let pair = try example(plain, codec: byteCodec(addsEnd: true)).pair
+        let pair = try encodedExample(plain, codec: byteCodec(addsEnd: true)).pair
         #expect(pair.prompt == [1] + ids("ask"))
         #expect(pair.chosen == ids(" yes") + [2])
     }
 
     @Test func emptyPromptHasAStartToken() throws {
         let row = #"{"prompt": "", "chosen": "c", "rejected": "r"}"#
-        #expect(try example(row, codec: byteCodec(addsBeginning: false)).pair.prompt == [1])
-        #expect(try example(row).pair.prompt == [1])
+        #expect(try encodedExample(row, codec: byteCodec(addsBeginning: false)).pair.prompt == [1])
+        #expect(try encodedExample(row).pair.prompt == [1])
     }
 
     @Test func implicitPromptIsTheCommonBeginningInTokens() throws {
-        let pair = try example(#"{"chosen": "say abc", "rejected": "say axc"}"#, codec: mergingCodec).pair
+        let pair = try encodedExample(#"{"chosen": "say abc", "rejected": "say axc"}"#, codec: mergingCodec).pair
         #expect(pair.prompt == [1] + ids("say "))
         #expect(pair.chosen == [1000] + ids("c") + [2])
         #expect(pair.rejected == ids("axc") + [2])
     }
 
     @Test func implicitPromptLeavesATokenToEachResponse() throws {
-        let pair = try example(#"{"chosen": "ab", "rejected": "abc"}"#).pair
+        let pair = try encodedExample(#"{"chosen": "ab", "rejected": "abc"}"#).pair
         #expect(pair.chosen == ids("b") + [2])
         #expect(pair.rejected == ids("bc") + [2])
     }
 
     @Test func boundaryMergeIsReportedAndJointTokenizationResolvesIt() throws {
         let row = #"{"prompt": "xa", "chosen": "b!", "rejected": "c!"}"#
-        let separate = try example(row, codec: mergingCodec)
+        let separate = try encodedExample(row, codec: mergingCodec)
         #expect(separate.report.boundaryMerges == 1 && separate.report.boundaryChecks == 1)
         #expect(separate.report.lines.contains { $0.contains("tokenized together") })
         #expect(separate.pair.chosen == ids("b!") + [2])
-        let joint = try example(row, codec: mergingCodec) { $0.joining = .joint }
+        let joint = try encodedExample(row, codec: mergingCodec) { $0.joining = .joint }
         #expect(joint.pair.prompt == [1] + ids("x"))
         #expect(joint.pair.chosen == [1000] + ids("!") + [2])
         #expect(joint.pair.rejected == ids("ac!") + [2])
@@ -63,12 +63,12 @@ struct PairEncodingTests {
 
     @Test func prependedSpaceIsNotDoubled() throws {
         let row = #"{"prompt": "ask", "chosen": " yes", "rejected": "  no"}"#
-        let separate = try example(row, codec: spacingCodec)
+        let separate = try encodedExample(row, codec: spacingCodec)
         #expect(separate.pair.prompt == [1] + ids(" ask"))
         #expect(separate.pair.chosen == ids(" yes") + [2])
         #expect(separate.pair.rejected == ids("  no") + [2])
         #expect(separate.report.boundaryMerges == 0)
-        #expect(try example(row, codec: spacingCodec) { $0.joining = .joint }.pair == separate.pair)
+        #expect(try encodedExample(row, codec: spacingCodec) { $0.joining = .joint }.pair == separate.pair)
     }
 
     @Test func sidesAreScoredAsTheyAre() throws {
@@ -82,7 +82,7 @@ struct PairEncodingTests {
     }
 
     @Test func decodedExampleShowsWhatIsTrained() throws {
-        let text = try example(plain).pair.description(byteCodec())
+        let text = try encodedExample(plain).pair.description(byteCodec())
         #expect(text.contains("prompt, 4 tokens, no loss:\n<s>ask"))
         #expect(text.contains("chosen, 5 tokens, loss on all:\n yes</s>"))
     }
@@ -93,7 +93,7 @@ struct TruncationTests {
     private let long = #"{"prompt": "0123456789", "chosen": "abcdefgh", "rejected": "xyz"}"#
 
     @Test func whatFitsIsLeftAlone() throws {
-        let result = try example(long) {
+        let result = try encodedExample(long) {
             $0.maximumLength = 20
             $0.maximumPromptLength = 4
         }
@@ -104,7 +104,7 @@ struct TruncationTests {
     @Test(
         arguments: [(EncodingSettings.Truncation.keepStart, "012"), (.keepEnd, "789")])
     func promptIsCutFirst(truncation: EncodingSettings.Truncation, kept: String) throws {
-        let result = try example(long) {
+        let result = try encodedExample(long) {
             $0.maximumLength = 13
             $0.maximumPromptLength = 4
             $0.truncation = truncation
@@ -115,7 +115,7 @@ struct TruncationTests {
     }
 
     @Test func responsesGetWhatThePromptLeaves() throws {
-        let result = try example(long) { $0.maximumLength = 16 }
+        let result = try encodedExample(long) { $0.maximumLength = 16 }
         #expect(result.pair.prompt.count == 11)
         #expect(result.pair.chosen == ids("abcde"))
         #expect(result.pair.rejected == ids("xyz") + [2])
@@ -155,6 +155,17 @@ struct TruncationTests {
         #expect(examples.count == 1 && examples.report.dropped == [.emptyResponse: 1])
     }
 
+    @Test func failingNamesTheRow() throws {
+        let error = try #require(throws: DatasetError.self) {
+            try encodedExample(long) {
+                $0.maximumLength = 16
+                $0.truncation = .fail
+            }
+        }
+        #expect(error.line == 1 && error.found == "a row of 20 tokens")
+        #expect(try encodedExample(long) { $0.truncation = .fail }.pair.chosen.count == 9)
+    }
+
     @Test func noRowExceedsTheMaximum() throws {
         let folder = try Folder()
         let rows = (0..<60).map { index in
@@ -162,7 +173,7 @@ struct TruncationTests {
             return #"{"prompt": "\#(text)", "chosen": "\#(text)c", "rejected": "r\#(text)\#(text)"}"#
         }
         let dataset = try Dataset(try folder.write("d.jsonl", rows.joined(separator: "\n")))
-        for truncation in EncodingSettings.Truncation.allCases {
+        for truncation in [EncodingSettings.Truncation.keepStart, .keepEnd] {
             let examples = try PairExamples(
                 dataset,
                 PairEncoder(
@@ -175,44 +186,6 @@ struct TruncationTests {
                 #expect(!pair.chosen.isEmpty && !pair.rejected.isEmpty && pair.prompt.first == 1)
             }
         }
-    }
-}
-
-@Suite("Conversations")
-struct ConversationTests {
-    private let row =
-        #"{"prompt": [{"role": "user", "content": "hi"}], "chosen": [{"role": "assistant", "content": "yes"}], "#
-        + #""rejected": [{"role": "assistant", "content": "no"}]}"#
-
-    /// <user>hi<assistant>yes, ending each turn with a bar.
-    private let renderer = Self.renderer(
-        "{% for m in messages %}<{{ m.role }}>{{ m.content }}|{% endfor %}"
-            + "{% if add_generation_prompt %}<assistant>{% endif %}")
-
-    private static func renderer(_ template: String) -> PromptRenderer {
-        do {
-            return PromptRenderer(template: try ConversationTemplate(template))
-        } catch {
-            preconditionFailure("\(error)")
-        }
-    }
-
-    @Test func templateDecidesAboutSpecialTokens() throws {
-        let pair = try example(row, renderer: renderer).pair
-        #expect(pair.prompt == ids("<user>hi|<assistant>"))
-        #expect(pair.chosen == ids("yes|"))
-        #expect(pair.rejected == ids("no|"))
-    }
-
-    @Test func implicitPromptIsTheSharedMessages() throws {
-        let whole = row.replacing(#""prompt": [{"role": "user", "content": "hi"}], "#, with: "")
-            .replacing(#"[{"role": "assistant""#, with: #"[{"role": "user", "content": "hi"}, {"role": "assistant""#)
-        #expect(try example(whole, renderer: renderer).pair.prompt == ids("<user>hi|<assistant>"))
-    }
-
-    @Test func withoutATemplateMessagesAreAnError() throws {
-        let error = try #require(throws: DatasetError.self) { try example(row) }
-        #expect(error.line == 1 && error.expected.contains("no chat template"))
     }
 }
 
@@ -241,5 +214,27 @@ struct SequenceEncodingTests {
         let sequences = try (0..<examples.count).map { try examples.sequence($0) }
         #expect(sequences.allSatisfy { $0.ids.count <= maximumLength && $0.lossStart == 1 })
         #expect(sequences.flatMap { $0.ids.dropFirst() } == ids("first doc") + [2] + ids("second") + [2])
+    }
+
+    /// Pieces of a long document come from a file of its tokens, those of a short one from its text.
+    @Test(arguments: [9, 40, 1000])
+    func piecesAreTheSameInAnyOrder(words: Int) throws {
+        let text = (0..<words).map { "w\($0)" }.joined(separator: " ")
+        let examples = try examples("c.txt", text + "\n\nshort", .documents, maximumLength: 6)
+        let forward = try (0..<examples.count).map { try examples.sequence($0) }
+        let backward = try (0..<examples.count).reversed().map { try examples.sequence($0) }
+        #expect(forward == backward.reversed())
+        #expect([1] + forward.flatMap { $0.ids.dropFirst() } == [1] + ids(text) + [2] + ids("short") + [2])
+        #expect(examples.report.kept == examples.count)
+    }
+
+    /// 600,000 pieces of one row: tokenizing it for each of them would take hours.
+    @Test(.timeLimit(.minutes(2))) func oneVeryLongDocument() throws {
+        let text = String(repeating: "0123456789", count: 240_000)
+        let examples = try examples("c.jsonl", "{\"text\": \"\(text)\"}", .documents, maximumLength: 5)
+        #expect(examples.count == 600_001)
+        for index in [0, 600_000, 1, 599_999, 300_000] {
+            #expect(try examples.sequence(index).ids.count == (index == 600_000 ? 2 : 5))
+        }
     }
 }

@@ -53,6 +53,25 @@ struct SharedDataTests {
         }
     }
 
+    @Test(arguments: [("preference_conversational_train", 828), ("preference_conversational_eval", 116)])
+    func conversationsOfTheQwenTemplate(name: String, count: Int) throws {
+        let tokenizer = try Tokenizer(directory: SharedData.path + "/tokenizers/qwen2.5")
+        let encoder = PairEncoder(
+            codec: TextCodec(tokenizer, digest: "qwen"), renderer: PromptRenderer(of: tokenizer),
+            settings: EncodingSettings(maximumLength: 1 << 16))
+        let examples = try PairExamples(try Dataset(Self.data + name + ".jsonl"), encoder)
+        #expect(examples.count + (examples.report.dropped[.emptyResponse] ?? 0) == count)
+        #expect(examples.report.partedPrompts == 0)
+        let opening = tokenizer.encode("<|im_start|>assistant\n", addSpecialTokens: false)
+        let closing = tokenizer.encode("<|im_end|>\n", addSpecialTokens: false)
+        for index in 0..<examples.count {
+            let pair = try examples.pair(index)
+            #expect(pair.prompt.suffix(opening.count) == opening[...])
+            #expect(pair.chosen.suffix(closing.count) == closing[...])
+            #expect(pair.rejected.suffix(closing.count) == closing[...])
+        }
+    }
+
     /// The models' golden pairs were tokenized jointly, each side by itself, without an end token.
     @Test(arguments: ["tinystories-656k", "stories260K"])
     func sidesMatchTheGoldenPairs(model: String) throws {

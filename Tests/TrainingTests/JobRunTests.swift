@@ -29,13 +29,15 @@ final class JobBench {
         try durableWrite(pairs, to: scratch.path + "/pairs.jsonl")
     }
 
-    func run(_ spec: JobSpec, inputs: [InputRole: String], name: String) throws -> ResultRecord {
+    func run(
+        _ spec: JobSpec, inputs: [InputRole: String], name: String, observer: any TrainingObserver = SilentObserver()
+    ) throws -> ResultRecord {
         let directory = scratch.path + "/" + name
         try makeDirectory(directory)
         let paths = Dictionary(uniqueKeysWithValues: inputs.map { ($0.key.rawValue, $0.value) })
         let run = JobRun(
             spec, in: RunDirectory(directory), identity: RunIdentity(job: 4, fence: 2, specSha256: "s"), team: team,
-            build: "test", stop: StopSignal(), observer: SilentObserver())
+            build: "test", stop: StopSignal(), observer: observer)
         return try run.run(JobInputs(paths)) { WorkerUsage(cpuMs: 0, maxRss: 0) }
     }
 

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Compute
+import Datasets
+import Foundation
 import JobModel
 import Tokenization
 import Transformer
@@ -7,16 +9,24 @@ import Transformer
 /// `hone generate`: a model continues a text.
 struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Continue a text.", usage: "hone generate --model DIR [--adapter DIR] --prompt TEXT [OPTIONS]",
+        abstract: "Continue a text, or answer a message.",
+        usage: "hone generate --model DIR [--adapter DIR] [--chat] --prompt TEXT [OPTIONS]",
         discussion: """
               hone generate --model runs/7-smol/artifacts --prompt "Once upon a time"
               hone generate --model base --adapter runs/8-lora/artifacts --prompt "Hello" --temperature 0.8 --top-p 0.95
+              hone generate --model qwen2.5-0.5b-instruct --chat --system "Be brief." --prompt "Why is the sky blue?"
             """)
 
     @OptionGroup var model: ModelOptions
 
     @Option(help: ArgumentHelp("The text to continue.", valueName: "text"))
     var prompt: String
+
+    @Flag(help: "The prompt is a message, and the model's chat template makes a conversation of it.")
+    var chat = false
+
+    @Option(help: ArgumentHelp("What the system message of a chat says.", valueName: "text"))
+    var system: String?
 
     @Option(help: ArgumentHelp("Most tokens to write.", valueName: "n"))
     var maxNew = 128
@@ -41,6 +51,7 @@ struct Generate: ParsableCommand {
         guard temperature >= 0, temperature.isFinite else {
             throw ValidationError("--temperature: expected 0 or more, found \(temperature)")
         }
+        if system != nil, !chat { throw ValidationError("--system: only a chat has one; add --chat") }
         if let topK, topK < 1 { throw ValidationError("--top-k: expected at least 1, found \(topK)") }
         if let topP, !(topP > 0 && topP <= 1) {
             throw ValidationError("--top-p: expected above 0 and up to 1, found \(topP)")
@@ -64,7 +75,7 @@ struct Generate: ParsableCommand {
     }
 
     private func request(_ opened: OpenModel) throws -> GenerationRequest {
-        let ids = opened.tokenizer.encode(prompt, addSpecialTokens: true)
+        let ids = try promptTokens(opened)
         let start = opened.tokenizer.bosID ?? opened.tokenizer.eosID
         let prompts = ids.isEmpty ? start.map { [[$0]] } : [ids]
         guard let prompts else {
@@ -78,7 +89,15 @@ struct Generate: ParsableCommand {
         return GenerationRequest(
             prompts: prompts, maximumNewTokens: maxNew,
             sampling: SamplingSettings(temperature: temperature, topK: topK, topP: topP, seed: seed),
-            stopTokens: Set([opened.tokenizer.eosID].compactMap { $0 }))
+            stopTokens: Set([opened.tokenizer.eosID].compactMap { $0 } + opened.model.configuration.endOfSequenceIDs))
+    }
+
+    private func promptTokens(_ opened: OpenModel) throws -> [Int32] {
+        guard chat else { return opened.tokenizer.encode(prompt, addSpecialTokens: true) }
+        let messages = (system.map { [ChatMessage(role: "system", content: $0)] } ?? []) + [
+            ChatMessage(role: "user", content: prompt)
+        ]
+        return opened.tokenizer.encode(try opened.renderer.prompt(messages, date: Date()), addSpecialTokens: false)
     }
 
     private func printAnswer(_ request: GenerationRequest, _ ids: [Int32], _ tokenizer: Tokenizer) throws {

@@ -16,7 +16,7 @@ struct Score: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
 
-    @Option(help: ArgumentHelp("Rows with prompt, chosen and rejected.", valueName: "file"))
+    @Option(help: ArgumentHelp("Rows with prompt, chosen and rejected: texts, or lists of messages.", valueName: "file"))
     var data: String
 
     @Option(help: ArgumentHelp("Where the scores go: one JSON line for each row.", valueName: "file"))
@@ -32,7 +32,7 @@ struct Score: ParsableCommand {
         let opened = try model.open()
         let dataset = try Dataset(data)
         let encoder = SequenceEncoder(
-            codec: TextCodec(opened.tokenizer, digest: ""),
+            codec: TextCodec(opened.tokenizer, digest: ""), renderer: opened.renderer,
             settings: EncodingSettings(
                 maximumLength: opened.model.contextLength, joining: tokenize, appendsEnd: withEnd))
         var lines = ""

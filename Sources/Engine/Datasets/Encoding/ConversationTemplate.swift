@@ -60,7 +60,8 @@ package struct ConversationTemplate: Sendable {
 extension Tokenizer {
     /// The special tokens that the configuration names, as templates call them.
     fileprivate var templateTokens: [(name: String, content: String)] {
-        [("bos_token", bosID), ("eos_token", eosID), ("pad_token", padID), ("unk_token", unkID)].compactMap { name, id in
+        let named = [("bos_token", bosID), ("eos_token", eosID), ("pad_token", padID), ("unk_token", unkID)]
+        return named.compactMap { name, id in
             id.flatMap { token(of: $0) }.map { (name, String(decoding: $0, as: UTF8.self)) }
         }
     }

@@ -7,9 +7,10 @@ package struct EncodedSequence: Sendable, Equatable {
 
     /// A sequence that is trained in parts.
     package init(ids: [Int32], trained: [Range<Int>]) {
+        let isAscending = zip(trained, trained.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound }
         precondition(
             !trained.isEmpty && trained[0].lowerBound >= 1 && trained[trained.count - 1].upperBound <= ids.count
-                && trained.allSatisfy { !$0.isEmpty } && zip(trained, trained.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound },
+                && isAscending && trained.allSatisfy { !$0.isEmpty },
             "a sequence trains at least one token it can predict")
         self.ids = ids
         self.trained = trained

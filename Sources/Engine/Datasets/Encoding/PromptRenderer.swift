@@ -1,4 +1,5 @@
 import ChatTemplates
+package import Foundation
 package import Tokenization
 
 /// Turns the content of rows into the texts that are tokenized: plain text as it is, messages through a chat template.
@@ -73,10 +74,11 @@ package struct PromptRenderer: Sendable {
     func render(conversation messages: [ChatMessage]) throws(RowProblem) -> RenderedConversation {
         guard messages.contains(where: \.isAssistant) else {
             throw RowProblem(
-                found: "a conversation without an assistant message", expected: "at least one, which is what is trained")
+                found: "a conversation without an assistant message",
+                expected: "at least one, which is what is trained")
         }
         let whole = try apply(messages, addsGenerationPrompt: false)
-        let marked = whole.assistantRanges.filter { !$0.isEmpty }
+        let marked = whole.assistantRanges
         return RenderedConversation(
             text: whole.text, assistant: try marked.isEmpty ? turns(of: messages, in: whole.text) : marked)
     }
@@ -99,7 +101,20 @@ package struct PromptRenderer: Sendable {
         return turns
     }
 
-    private func apply(_ messages: [ChatMessage], addsGenerationPrompt: Bool) throws(RowProblem) -> RenderedChat {
+    /// The text of a conversation up to where the assistant begins to write.
+    /// - Parameter date: today, for templates that ask.
+    /// - Throws: `DatasetError` for a model without a template, or messages that it refuses.
+    package func prompt(_ messages: [ChatMessage], date: Date) throws(DatasetError) -> String {
+        do {
+            return try apply(messages, addsGenerationPrompt: true, date: date).text
+        } catch {
+            throw error.located(file: "the conversation", line: nil)
+        }
+    }
+
+    private func apply(
+        _ messages: [ChatMessage], addsGenerationPrompt: Bool, date: Date = ConversationTemplate.trainingDate
+    ) throws(RowProblem) -> RenderedChat {
         guard let template else {
             throw RowProblem(
                 found: "a list of messages",
@@ -109,10 +124,11 @@ package struct PromptRenderer: Sendable {
                     + "write the rows as text")
         }
         do {
-            return try template.render(messages, addsGenerationPrompt: addsGenerationPrompt)
+            return try template.render(messages, addsGenerationPrompt: addsGenerationPrompt, date: date)
         } catch {
             throw RowProblem(
-                found: "messages that cannot be rendered (\(error))", expected: "a conversation that the template accepts")
+                found: "messages that cannot be rendered (\(error))",
+                expected: "a conversation that the template accepts")
         }
     }
 }

@@ -22,8 +22,8 @@ struct PromptTokens: Equatable {
     }
 
     /// Tokenizes rendered texts. Plain ones get the beginning token once and an end token behind each response that has
-    /// none. What a chat template wrote is tokenized whole, without special tokens, and the prompt ends where the tokens
-    /// of prompt and whole conversations part, as in TRL.
+    /// none. What a chat template wrote is tokenized whole, without special tokens, and the prompt ends where the
+    /// tokens of prompt and whole conversations part, as in TRL.
     init(_ rendered: RenderedRow, _ codec: TextCodec, _ settings: EncodingSettings) throws(RowProblem) {
         switch rendered {
         case .plain(let text?, let texts) where settings.joining == .separate:

@@ -39,7 +39,8 @@ package struct SequenceEncoder: Sendable {
         let rendered = try renderer.render(conversation: messages)
         let (ids, ranges) = codec.encodeWithRanges(rendered.text)
         let spans = rendered.assistant.compactMap { Self.tokens(of: $0, in: ranges) }
-        guard let first = spans.first?.lowerBound else { return try leaveOutEmpty("messages", &notes) }
+        let isSilent = RowContent.messages(messages.filter(\.isAssistant)).isSilent
+        guard let first = spans.first?.lowerBound, !isSilent else { return try leaveOutEmpty("messages", &notes) }
         let tokens = try PromptTokens(
             prompt: Array(ids[..<first]), responses: [Array(ids[first...])], codec)
         return try fitted(tokens, trained: spans.map { $0.lowerBound - first..<$0.upperBound - first }, &notes)
@@ -47,7 +48,7 @@ package struct SequenceEncoder: Sendable {
 
     /// The tokens that a range of bytes touches; nil if there are none.
     private static func tokens(of bytes: Range<Int>, in ranges: [Range<Int>]) -> Range<Int>? {
-        guard let first = ranges.firstIndex(where: { $0.upperBound > bytes.lowerBound }),
+        guard !bytes.isEmpty, let first = ranges.firstIndex(where: { $0.upperBound > bytes.lowerBound }),
             let last = ranges.lastIndex(where: { $0.lowerBound < bytes.upperBound }), first <= last
         else { return nil }
         return first..<last + 1

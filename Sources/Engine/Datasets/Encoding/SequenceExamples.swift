@@ -1,6 +1,6 @@
 /// The trainable sequences of a dataset, encoded when asked for: completion rows, or documents in pieces.
 ///
-/// Memory is 12 bytes a sequence. The tokens of documents with many pieces are kept in a scratch file beside the data's.
+/// Memory is 8 bytes a sequence. The tokens of documents with many pieces are kept in a scratch file.
 package struct SequenceExamples {
     /// What the rows are.
     package enum Kind: Sendable {

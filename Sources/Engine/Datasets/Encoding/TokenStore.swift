@@ -1,4 +1,4 @@
-/// Token ids in a scratch file, for documents of many pieces, which would otherwise be tokenized again for each of them.
+/// Token ids in a scratch file: 4 bytes each, and none of them in memory.
 final class TokenStore {
     private let file: ScratchFile
 

@@ -25,7 +25,8 @@ final class ScratchFile {
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
         guard try file.readAll(into: buffer, at: offset) else {
             throw FileError(
-                path: file.path, operation: "read", code: 0, detail: "the file ends before byte \(offset + buffer.count)")
+                path: file.path, operation: "read", code: 0,
+                detail: "the file ends before byte \(offset + buffer.count)")
         }
     }
 }
@@ -35,7 +36,8 @@ extension OpenFile {
     func readAll(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Bool {
         var count = 0
         while count < buffer.count {
-            let read = pread(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count, off_t(offset + count))
+            let read = pread(
+                descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count, off_t(offset + count))
             if read > 0 {
                 count += read
             } else if read == 0 {

@@ -3,8 +3,8 @@ import Glibc
 
 /// Unpacks a compressed dataset once into a scratch file: rows are read in any order, which packed bytes do not allow.
 struct UnpackedFile {
-    /// What packed text is never larger than by. A file of much more is a bomb or a mistake; text packs 3 to 10 times
-    /// smaller, and very repetitive text 100 times.
+    /// Most bytes that one packed byte may give; more is a bomb or a mistake. Text packs 3 to 10 times smaller, and very
+    /// repetitive text 100 times.
     static let largestRatio = 250
     /// Output up to here is accepted at any ratio.
     static let freeSize = 64 << 20
@@ -20,7 +20,7 @@ struct UnpackedFile {
     }
 
     /// The text of the file.
-    /// - Throws: `DatasetError` naming how far the file could be read, `FileError` where the scratch file finds no room.
+    /// - Throws: `DatasetError` saying how far the file could be read, `FileError` where there is no room for the text.
     func unpack(_ file: borrowing OpenFile, into scratch: ScratchFile) throws {
         var decompressor: any Decompressor =
             switch compression {

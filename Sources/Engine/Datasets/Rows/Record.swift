@@ -59,7 +59,8 @@ struct Record {
             }
             let more = parts.filter { $0.key != "role" && $0.key != "content" }.sorted { $0.key < $1.key }
             messages.append(
-                ChatMessage(role: role, content: text, more: more.map { ChatValue.Member($0.key, $0.value.forTemplates) }))
+                ChatMessage(
+                    role: role, content: text, more: more.map { ChatValue.Member($0.key, $0.value.forTemplates) }))
         }
         return messages
     }
