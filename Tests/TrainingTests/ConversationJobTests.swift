@@ -76,7 +76,7 @@ private final class Log: TrainingObserver {
         let first = try bench.run(spec(.sft), inputs: inputs, name: "sft", observer: log)
         #expect(log.text.contains("dataset.train: examples kept: 3; lengths mean"))
         #expect(log.text.contains("dataset.train: the first example:\nno loss, "))
-        #expect(log.text.contains("tokens:\nthe cat saw it<|endoftext|>\n\nno loss, "), "\(log.text)")
+        #expect(log.text.contains("tokens:\n the cat saw it<|endoftext|>\n\nno loss, "), "\(log.text)")
         let (before, after) = (first.initialMetrics["eval_loss"], first.metrics["eval_loss"])
         #expect(try #require(after) < (try #require(before)))
         let published = bench.scratch.path + "/sft/artifacts"
