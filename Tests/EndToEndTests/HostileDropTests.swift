@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import JobModel
 import Testing
 
 /// What a member of the group might drop to harm the daemon or the others, done as another user against a real daemon:

@@ -99,7 +99,7 @@ final class CrashStage {
         for (index, name) in shop.names(in: "jobs").filter({ $0.hasSuffix(".yaml") }).enumerated() {
             var status = stat()
             stat("\(shop.root)/jobs/\(name)", &status)
-            drops.append(("jobs/\(name)", status.st_ino, try readFile("\(shop.root)/jobs/\(name)")))
+            drops.append(("jobs/\(name)", UInt64(status.st_ino), try readFile("\(shop.root)/jobs/\(name)")))
             stash[index + 1] = "\(shop.root)/stash/\(name)"
         }
     }
