@@ -11,16 +11,27 @@ extension DecoderBlock {
         package let adapter: (LayerRole) -> LowRankAdapter?
         /// Dropout on the input of the adapters.
         package let dropout: Double
+        /// What the adapters of a group of linears need in the layer that needs most; nil where all layers are alike.
+        let room: (Int) -> AdapterRoom?
 
         /// The loader must have checked that every tensor of the weight table is there.
         package init(
             layer: Int, parameter: @escaping (LayerRole) -> Parameter?,
             adapter: @escaping (LayerRole) -> LowRankAdapter?, dropout: Double
         ) {
+            self.init(layer: layer, parameter: parameter, adapter: adapter, dropout: dropout) { _ in nil }
+        }
+
+        init(
+            layer: Int, parameter: @escaping (LayerRole) -> Parameter?,
+            adapter: @escaping (LayerRole) -> LowRankAdapter?, dropout: Double,
+            room: @escaping (Int) -> AdapterRoom?
+        ) {
             self.layer = layer
             self.parameter = parameter
             self.adapter = adapter
             self.dropout = dropout
+            self.room = room
         }
     }
 
@@ -52,7 +63,7 @@ extension DecoderBlock.Parts {
                 weight: required(linear), bias: linear.bias.flatMap(parameter), adapter: adapter(linear))
         }
         let number = layer * LayerRole.linearGroups.count + index
-        return LinearGroup(members, dropout: AdapterDropout(rate: dropout, group: number))
+        return LinearGroup(members, dropout: AdapterDropout(rate: dropout, group: number), room: room(index))
     }
 
     fileprivate func required(_ role: LayerRole) -> Parameter {

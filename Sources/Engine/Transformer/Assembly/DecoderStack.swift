@@ -41,7 +41,9 @@ package struct DecoderStack {
             return streams.rows(place * tokens..<(place + 1) * tokens)
         }
 
-        func block(_ index: Int) -> DecoderBlock.Activations { blocks[recording == .full ? index : 0] }
+        func block(_ index: Int, of block: DecoderBlock) -> DecoderBlock.Activations {
+            recording == .full ? blocks[index] : block.viewing(blocks[0])
+        }
 
         /// Where the stack's input goes: tokens × hidden.
         package var input: Matrix { stream(0) }
@@ -72,8 +74,9 @@ package struct DecoderStack {
     ) -> Matrix {
         guard let scratch = a.scratch else { return a.input }
         for (index, block) in blocks.enumerated() {
-            block.forward(a.stream(index), layout, into: a.stream(index + 1), a.block(index), scratch, pass, context)
-            afterBlock(index, a.block(index))
+            let own = a.block(index, of: block)
+            block.forward(a.stream(index), layout, into: a.stream(index + 1), own, scratch, pass, context)
+            afterBlock(index, own)
         }
         return a.output
     }
@@ -89,7 +92,7 @@ package struct DecoderStack {
         for (index, block) in blocks.enumerated().reversed() {
             if a.recording == .blockInputs { recompute(block, index, layout, a, scratch, pass, context) }
             block.backward(
-                gradient, input: a.stream(index), layout, a.block(index), scratch,
+                gradient, input: a.stream(index), layout, a.block(index, of: block), scratch,
                 inputGradient: inputGradient || index > 0, pass, context)
         }
     }
@@ -99,6 +102,7 @@ package struct DecoderStack {
         _ block: DecoderBlock, _ index: Int, _ layout: SequenceLayout, _ a: Activations,
         _ scratch: DecoderBlock.Scratch, _ pass: Pass, _ context: Context
     ) {
-        block.forward(a.stream(index), layout, into: a.stream(index + 1), a.block(index), scratch, pass, context)
+        block.forward(
+            a.stream(index), layout, into: a.stream(index + 1), a.block(index, of: block), scratch, pass, context)
     }
 }

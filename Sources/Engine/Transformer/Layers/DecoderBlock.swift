@@ -36,6 +36,11 @@ package struct DecoderBlock {
             feedForward: feedForward.activations(tokens, in: arena))
     }
 
+    /// Memory that another block of the same sizes has laid out, as this block uses it.
+    func viewing(_ a: Activations) -> Activations {
+        Activations(attention: attention.viewing(a.attention), middle: a.middle, feedForward: a.feedForward)
+    }
+
     /// Working memory shared by all blocks of a stack.
     package struct Scratch: BitwiseCopyable {
         let scores: AttentionScratch
@@ -54,10 +59,9 @@ package struct DecoderBlock {
 
     private func adapterScratch(_ tokens: Int, in arena: Arena) -> AdapterScratch {
         let groups = [attention.projections, attention.output, feedForward.expansion, feedForward.down]
-            .compactMap(\.adapters)
         return AdapterScratch(
-            tokens: tokens, width: groups.filter { $0.dropout != nil }.map(\.inputWidth).max() ?? 0,
-            rank: groups.map(\.totalRank).max() ?? 0, in: arena)
+            tokens: tokens, width: groups.filter(\.adapterRoom.dropsInput).map(\.inputWidth).max() ?? 0,
+            rank: groups.map(\.adapterRoom.rank).max() ?? 0, in: arena)
     }
 
     /// y = block(x); `y` is overwritten.

@@ -31,6 +31,14 @@ package struct AdapterDropout: Sendable {
     }
 }
 
+/// What the memory that blocks share has to hold for the adapters of one group of linears.
+package struct AdapterRoom: Sendable, Hashable {
+    /// Ranks of its adapters together.
+    let rank: Int
+    /// Whether the input is dropped out for them.
+    let dropsInput: Bool
+}
+
 /// Working memory of adapters, shared by all layers.
 package struct AdapterScratch: BitwiseCopyable {
     /// tokens × widest adapted input: the input after dropout. Empty without dropout.

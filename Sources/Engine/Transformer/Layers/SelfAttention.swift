@@ -73,6 +73,18 @@ package struct SelfAttention {
             value: projected.columns(projections.columns[2]))
     }
 
+    /// Memory that another block has laid out, with the places of q, k and v that are this block's: they follow the order
+    /// of its weights in memory, which can differ from block to block.
+    func viewing(_ a: Activations) -> Activations {
+        let (columns, hasHeadNorms) = (projections.columns, queryNorm != nil)
+        return Activations(
+            inverseRMS: a.inverseRMS, normed: a.normed, projected: a.projected,
+            query: hasHeadNorms ? a.query : a.projected.columns(columns[0]),
+            key: hasHeadNorms ? a.key : a.projected.columns(columns[1]), queryInverseRMS: a.queryInverseRMS,
+            keyInverseRMS: a.keyInverseRMS, mixed: a.mixed, logSumExp: a.logSumExp, projections: a.projections,
+            output: a.output, value: a.projected.columns(columns[2]))
+    }
+
     /// Working memory of the adjoint, shared by all blocks.
     package struct Scratch: BitwiseCopyable {
         let mixedGradient: Matrix
