@@ -76,7 +76,8 @@ def logits(model, ids):
     return model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].float()
 
 
-def check_scores(model, arguments):
+def check_scores(model, arguments, quiet=False):
+    """The largest difference of a log-probability."""
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "scores.jsonl"
         hone(arguments, "score", "--data", arguments.data, "--output", str(output))
@@ -99,10 +100,13 @@ def check_scores(model, arguments):
             off = float((mine - theirs).abs().max())
             require(off <= LOGP_TOLERANCE, f"row {number} {side}: log-probabilities differ by {off:.2e}")
             worst, count = max(worst, off), count + len(ids)
-    print(f"scores: {len(rows)} rows, {count} tokens, largest difference {worst:.1e} (allowed {LOGP_TOLERANCE:.0e})")
+    if not quiet:
+        print(f"scores: {len(rows)} rows, {count} tokens, largest difference {worst:.1e} (allowed {LOGP_TOLERANCE:.0e})")
+    return worst
 
 
-def check_generation(model, arguments, prompt):
+def check_generation(model, arguments, prompt, quiet=False):
+    """The number of equal ids."""
     answer = json.loads(hone(arguments, "generate", "--prompt", prompt, "--max-new", str(arguments.tokens),
                              "--temperature", "0", "--json"))
     ids, lead = list(answer["prompt_ids"]), float("inf")
@@ -117,7 +121,9 @@ def check_generation(model, arguments, prompt):
         following = int(logits(model, ids)[-1].argmax())
         require(following == model.config.eos_token_id,
                 f"{prompt!r}: hone stops after {len(answer['ids'])} tokens, transformers goes on with {following}")
-    print(f"greedy: {prompt!r}: {len(answer['ids'])} ids equal, smallest lead {lead:.1e}")
+    if not quiet:
+        print(f"greedy: {prompt!r}: {len(answer['ids'])} ids equal, smallest lead {lead:.1e}")
+    return len(answer["ids"])
 
 
 def check_merge(model, arguments, prompt):
