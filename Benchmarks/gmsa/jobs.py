@@ -33,8 +33,8 @@ def stage0(steps):
 # What an arm changes in the objective of stage 1. Encoder adapters, rate, data and their order are the same in all.
 ARMS = {
     "gmsa": {},
-    "memory-tokens": {"merge": {"kind": "memory_tokens"}, "lsa": {"kind": "linear"}},
-    "no-merging": {"merge": {"kind": "memory_tokens"}},
+    "memory-tokens": {"merge": {"kind": "memory_tokens", "memory_tokens": 16}, "lsa": {"kind": "linear"}},
+    "no-merging": {"merge": {"kind": "memory_tokens", "memory_tokens": 16}},
     "no-lsa": {"lsa": {"kind": "linear"}},
     "random-lsa": {"lsa": {"init": "random"}},
 }

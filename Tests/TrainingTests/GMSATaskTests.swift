@@ -107,6 +107,31 @@ import Transformer
         #expect(metrics["eval_loss@3"] == nil)
     }
 
+    /// Free-running writing, of as many rows as asked for; up to its first error it is what teacher-forced scores say.
+    @Test func writtenAnswers() throws {
+        var objective = try #require(GMSACase.learnedPrompt.autoencoder)
+        (objective.generation.rows, objective.generation.maxNew) = (6, 40)
+        var run = try GMSARun(.autoencoder)
+        run.spec.objective = .gmsaAutoencoder(objective)
+        run.spec.train.steps = 40
+        let metrics = try run.complete(in: "restored").metrics
+        #expect(try #require(metrics["eval_bleu@2"]) >= 0)
+        // The end token is a part of the teacher-forced target and not of the written text.
+        let (written, scored) = (metrics["eval_written_prefix_match@2"], metrics["eval_prefix_match@2"])
+        #expect(try #require(written) >= #require(scored) - 1e-12)
+
+        var finetune = GMSAFinetuneObjective()
+        finetune.rates.train = [2]
+        (finetune.generation.rows, finetune.generation.f1References) = (4, .first)
+        var second = try GMSARun(.finetune)
+        second.spec.objective = .gmsaFinetune(finetune)
+        let answers = try second.complete(in: "answered").metrics
+        for name in ["exact_match@2", "f1@2", "substring@2"] {
+            #expect((0...1).contains(try #require(answers["eval_" + name])), "\(name)")
+        }
+        #expect(try GMSARun(.finetune).complete(in: "silent").metrics["eval_f1@2"] == nil)
+    }
+
     /// What the first stage trained in its decoder is where the second begins.
     @Test func trainedDecoderGoesOn() throws {
         var first = try GMSARun(.trainedDecoder)

@@ -50,17 +50,14 @@ enum CrossChecks {
         }
     }
 
-    /// Fine-tuning reads a trained compressor, or says of what shape an untrained one is: never both.
+    /// Fine-tuning reads a trained compressor, or says of what shape an untrained one is. Resolved specifications spell
+    /// out all defaults, so a shape beside a compressor is no contradiction: the compressor has its own.
     private static func checkCompressor(_ spec: JobSpec, _ reader: inout SpecReader) {
         guard spec.method == .gmsaFinetune, !reader.isFaulty("compressor") else { return }
-        let shape = ["encoder", "merge", "lsa"].map { "objective." + $0 }
-        if spec.compressor == nil, !reader.isWritten(shape[0]) {
+        if spec.compressor == nil, !reader.isWritten("objective.encoder") {
             reader.report(
                 "compressor",
                 "missing; write {job: NAME} of a gmsa-autoencoder job, or objective.encoder for an untrained one")
-        }
-        for path in shape where spec.compressor != nil && reader.isWritten(path) {
-            reader.report(path, "the compressor of compressor: has its own shape; leave this out")
         }
     }
 
