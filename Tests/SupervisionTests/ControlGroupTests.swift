@@ -90,7 +90,7 @@ import Testing
         let exit = WorkerExit(.signalled(9), outOfMemoryKills: usage.outOfMemoryKills, group: usage)
         let verdict = AttemptVerdict(exit, result: nil, stop: nil)
         #expect(verdict.ending.outcome == .oom)
-        #expect(verdict.detail.contains("1GiB") && verdict.detail.contains("12 times") && verdict.detail.contains("2500 ms"), "\(verdict.detail)")
+        #expect(verdict.detail.contains("1.0 GiB") && verdict.detail.contains("12 times") && verdict.detail.contains("2500 ms"), "\(verdict.detail)")
     }
 
     @Test func withoutTroubleNothingIsSaid() {

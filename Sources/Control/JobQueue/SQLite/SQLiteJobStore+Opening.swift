@@ -75,6 +75,10 @@ private struct DatabaseGuardian {
         let queue = try DatabaseQueue(path: draft, configuration: QueueConnection.writing())
         try QueueMigrator.make().migrate(queue)
         try queue.close()
+        // A log that stays was not written into its database (a failing disk), which alone is not whole.
+        guard FileSystem.size(draft + "-wal") ?? 0 == 0 else {
+            throw StoreError.unavailable("\(draft): its write-ahead log could not be written into it")
+        }
         try FileSystem.publish(draft, as: path)
         return try openExisting()
     }

@@ -69,6 +69,10 @@ package struct QueueRebuild: Sendable {
         (report.jobs, report.live) = (census.all, census.live.count)
         MaintenanceBoundary.afterJobs.reach()
         try await store.close()
+        let log = "\(Self.draft(root))-wal"
+        guard fileKind(log) == .missing else {
+            throw FileError(path: log, operation: "check", code: 0, detail: "it could not be written into its database")
+        }
         MaintenanceBoundary.afterClose.reach()
         report.setAside = try setAsideOld()
         MaintenanceBoundary.afterSettingAside.reach()
