@@ -6,7 +6,10 @@ import Glibc
 struct HoneWorker: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hone-worker", abstract: "Runs one attempt at a job. Started by honed and hone.",
-        version: WorkerBuild.name, subcommands: [AttemptCommand.self, PlanCommand.self, Score.self, Generate.self, Importance.self],
+        version: WorkerBuild.name, subcommands: [
+            AttemptCommand.self, PlanCommand.self, Score.self, Generate.self, Importance.self,
+            Compress.self, Ask.self,
+        ],
         defaultSubcommand: AttemptCommand.self)
 
     static func main() {

@@ -26,3 +26,19 @@ struct Importance: ParsableCommand {
 
     func run() throws { try Engine.become(["importance"] + arguments) }
 }
+
+struct Compress: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Compress a text into soft tokens.")
+
+    @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
+
+    func run() throws { try Engine.become(["compress"] + arguments) }
+}
+
+struct Ask: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Answer questions about compressed texts.")
+
+    @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
+
+    func run() throws { try Engine.become(["ask"] + arguments) }
+}

@@ -26,7 +26,7 @@ extension Compressor {
         into directory: inout DurableDirectory, _ record: CompressorRecord, of base: LanguageModel, team: ThreadTeam
     ) throws {
         let saving = CompressorSaving(compressor: self, base: base, team: team)
-        try directory.add(CompressorRecord.fileName, record.encoded.text)
+        try directory.add(CompressorRecord.fileName, record.encoded(hiddenSize: base.configuration.hiddenSize).text)
         try directory.addDirectory("encoder") { try saving.writeEncoder(into: &$0) }
         if settings.alignment == .layers {
             try directory.addDirectory("lsa") { try saving.writeAlignment(into: &$0) }

@@ -63,9 +63,12 @@ package struct CompressorRecord: Sendable, Equatable {
 
 extension CompressorRecord {
     /// The file's content.
-    package var encoded: JSONValue {
+    ///
+    /// - Parameter hiddenSize: width of the soft tokens, for people.
+    package func encoded(hiddenSize: Int) -> JSONValue {
         .object([
             "format": .string("gmsa"), "version": .integer(1), "stage": .string(stage.rawValue),
+            "hidden_size": .integer(hiddenSize),
             "base_model": .object(["id": .string(base.id), "sha256": .string(base.sha256)]),
             "encoder": encoder, "lsa": alignment,
             "merge": merge,
@@ -81,13 +84,18 @@ extension CompressorRecord {
         ])
     }
 
+    /// Every linear of an encoder layer has an adapter.
+    private static let adapterTargets = [
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    ]
+
     private var encoder: JSONValue {
         .object([
             "num_layers": .integer(settings.encoderLayers), "attention": .string("causal"),
             "final_norm": .bool(settings.hasEncoderNorm),
             "lora": .object([
                 "r": .integer(settings.adapterRank), "alpha": .number(settings.adapterAlpha),
-                "dropout": .number(settings.adapterDropout),
+                "dropout": .number(settings.adapterDropout), "targets": .array(Self.adapterTargets.map { .string($0) }),
             ]),
         ])
     }

@@ -27,7 +27,7 @@ extension Compressor {
 extension CompressorRecord {
     /// The parts of gmsa.json that change soft tokens.
     fileprivate var computedShape: String {
-        guard case .object(let fields) = encoded else { return "" }
+        guard case .object(let fields) = encoded(hiddenSize: 0) else { return "" }
         return ["encoder", "lsa", "merge"].compactMap { fields[$0]?.text }.joined()
     }
 }
