@@ -49,8 +49,8 @@ struct ConfigurationTests {
             (error as? ConfigurationErrors)?.lines.map { $0.dropFirst("\(place.path)/hone.yaml:".count) } == [
                 "1:7: error: cpus: expected a whole number from 1 to 4096, found \"many\"",
                 "2:9: error: memory: expected a size such as 12GiB, found \"12\"",
-                "3:1: error: cpu: unknown key; known are allow_users, cpus, dataset_roots, limits, memory, model_roots, "
-                    + "queues, reserve_cores",
+                "3:1: error: cpu: unknown key; known are admin_groups, allow_groups, allow_users, cpus, "
+                    + "dataset_roots, limits, memory, model_roots, preempt_after, progress_interval, queues, reserve_cores",
                 "4:18: error: queues.night.max: unknown key; known are max_cpus, max_running, priority",
                 "5:9: error: limits: expected keys below it",
             ]

@@ -14,6 +14,8 @@ final class SupervisorHarness {
     let launcher = FakeLauncher()
     let planner = FakePlanner()
     let time = ManualTime()
+    /// What was logged, one text for each line.
+    let lines = Collector<String>()
     private(set) var supervisor: Supervisor
     private let cores: Int
     private let memory: Int64
@@ -28,19 +30,19 @@ final class SupervisorHarness {
         store = try SQLiteJobStore.inMemory()
         self.cores = cores
         self.memory = memory
-        supervisor = try Self.make(root, store, launcher, planner, time, cores: cores, memory: memory)
+        supervisor = try Self.make(root, store, launcher, planner, time, lines, cores: cores, memory: memory)
     }
 
     /// As after a crash: a new supervisor over what the old one left in the database and on disk.
     func restart() throws {
-        supervisor = try Self.make(root, store, launcher, planner, time, cores: cores, memory: memory)
+        supervisor = try Self.make(root, store, launcher, planner, time, lines, cores: cores, memory: memory)
     }
 
     private static func make(
         _ root: Root, _ store: SQLiteJobStore, _ launcher: FakeLauncher, _ planner: FakePlanner, _ time: ManualTime,
-        cores: Int, memory: Int64
+        _ lines: Collector<String>, cores: Int, memory: Int64
     ) throws -> Supervisor {
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Logger(label: "test") { _ in CollectingLogHandler(lines: lines) }
         let parts = Supervisor.Parts(
             root: root, store: store, launcher: launcher, planner: planner, time: time, logger: logger)
         return try Supervisor(
@@ -98,4 +100,23 @@ final class SupervisorHarness {
     func status(_ job: String) throws -> StatusRecord {
         try JSONCoding.decode(StatusRecord.self, from: Array(try place.read("runs/\(job)/status.json").utf8))
     }
+}
+
+extension Supervisor {
+    /// Changes the configuration, as a reload does.
+    func configure(_ change: @Sendable (inout Configuration) -> Void) { change(&configuration) }
+}
+
+/// Keeps what is logged.
+struct CollectingLogHandler: LogHandler {
+    let lines: Collector<String>
+    var metadata = Logger.Metadata()
+    var logLevel = Logger.Level.debug
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { lines.add("\(event.level) \(event.message)") }
 }

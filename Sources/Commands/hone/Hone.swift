@@ -19,9 +19,15 @@ struct Hone: AsyncParsableCommand {
             CommandGroup(
                 name: "What runs",
                 subcommands: [
-                    Ls.self, Show.self, Why.self, Watch.self, Wait.self, Log.self, Metrics.self,
+                    Ls.self, Show.self, Why.self, Watch.self, Wait.self, Log.self, Metrics.self, Events.self,
                 ]),
-            CommandGroup(name: "Models", subcommands: [Generate.self, Score.self, Importance.self]),
+            CommandGroup(
+                name: "Changing the queue",
+                subcommands: [
+                    Cancel.self, Hold.self, Release.self, Pause.self, Resume.self, Retry.self, Stop.self,
+                    Checkpoint.self, Prio.self, Edit.self, Drain.self, Undrain.self,
+                ]),
+            CommandGroup(name: "Models", subcommands: [Generate.self, Compress.self, Ask.self, Score.self, Importance.self]),
             CommandGroup(
                 name: "This machine",
                 subcommands: [Info.self, Doctor.self, Backup.self, Restore.self, Recover.self]),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlSocket
 import DurableFiles
 import Glibc
 import JobQueue
@@ -70,7 +71,10 @@ struct Run: AsyncParsableCommand {
         parts.spool.usesInotify = inotify
         parts.untilIdle = untilIdle
         let supervisor = try Supervisor(parts, configuration: configuration)
-        let outcome = try await Daemon.run(supervisor, logger: logger) {
+        let control = ControlServer(
+            path: root.socket, mode: root.isPrivate ? 0o600 : 0o660, desk: Desk(supervisor: supervisor, store: store),
+            logger: logger)
+        let outcome = try await Daemon.run(supervisor, logger: logger, control: control) {
             _ = try await store.backup(now: SystemTime().wall)
         }
         try await store.close()

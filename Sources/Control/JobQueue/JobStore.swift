@@ -92,10 +92,29 @@ package protocol JobStore: Sendable {
     // MARK: Wishes
 
     /// Records what the owner wants and acts on it as far as the store can; a running worker has to be told.
-    func setWish(_ wish: JobWish, for job: Int64, actor: String, now: Timestamp) async throws -> JobState
+    ///
+    /// - Parameter onlyWaiting: refuse it for a job with an open attempt.
+    func setWish(
+        _ wish: JobWish, for job: Int64, onlyWaiting: Bool, actor: String, now: Timestamp
+    ) async throws -> JobState
 
-    /// Another try for a job that has ended without success.
+    /// Another try for a job that has ended without success; the next one at once for a job that waits after a failure.
     func retry(_ job: Int64, actor: String, now: Timestamp) async throws -> JobState
+
+    /// Changes the place of an unfinished job in the order.
+    func setPriority(_ priority: Int, for job: Int64, actor: String, now: Timestamp) async throws
+
+    /// Puts another job into the place of one that waits, which is cancelled: what a job is never changes.
+    ///
+    /// Refused for a job that runs or has ended, and for one that other jobs wait for.
+    /// - Returns: the number of the new job.
+    func replace(_ job: Int64, with other: NewJob, actor: String, now: Timestamp) async throws -> Int64
+
+    /// Records that somebody asked for something that changes no state.
+    func note(_ request: String, job: Int64, actor: String, now: Timestamp) async throws
+
+    /// The file of a job as it was dropped.
+    func source(of job: Int64) async throws -> [UInt8]?
 
     // MARK: Reading
 
@@ -125,4 +144,13 @@ package protocol JobStore: Sendable {
 
     /// Switches draining on or off.
     func setDraining(_ draining: Bool, actor: String, now: Timestamp) async throws
+}
+
+extension JobStore {
+    /// Records what the owner wants, whether the job runs or waits.
+    package func setWish(
+        _ wish: JobWish, for job: Int64, actor: String, now: Timestamp
+    ) async throws -> JobState {
+        try await setWish(wish, for: job, onlyWaiting: false, actor: actor, now: now)
+    }
 }

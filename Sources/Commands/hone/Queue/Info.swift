@@ -19,6 +19,8 @@ struct Info: ParsableCommand {
         let spool: String
         let database: String
         let daemon: Int32?
+        let socket: String
+        let standing: DaemonRecord?
         let cores: [Int]
         let memory: Int64
         let matrixKernels: String?
@@ -36,6 +38,10 @@ struct Info: ParsableCommand {
         add("drop jobs into", facts.spool)
         add("database", facts.database)
         add("daemon", facts.daemon.map { "runs as process \($0)" } ?? "does not run here")
+        if let standing = facts.standing {
+            add("status", standing.draining ? "draining; \(standing.status)" : standing.status)
+            add("socket", facts.socket)
+        }
         add(
             "jobs",
             facts.jobs.isEmpty
@@ -52,13 +58,15 @@ struct Info: ParsableCommand {
     private func facts() throws -> Facts {
         let place = root.place
         let machine = try Configuration.load(place).0.machine()
+        let standing = try? DaemonClient(place).get(DaemonRecord.self, "/v1/info")
         return Facts(
-            root: place.runs, spool: place.spool, database: place.databaseFile, daemon: try DaemonLock.holder(place),
+            root: place.runs, spool: place.spool, database: place.databaseFile, daemon: try standing?.pid ?? DaemonLock.holder(place), socket: place.socket,
+            standing: standing,
             cores: machine.cores, memory: machine.memory,
             matrixKernels: WorkerEnvironment.blasKernels(WorkerEnvironment.processorFlags()),
             worker: try? Engine.locate(),
             methods: MethodDescription.all.filter(\.isImplemented).map(\.method.rawValue),
-            jobs: counts(place))
+            jobs: standing?.jobs ?? counts(place))
     }
 
     /// How many jobs are in each state, of those that have not ended; empty where nothing can be read.

@@ -1,10 +1,11 @@
 import ArgumentParser
 import Glibc
 import JobModel
+import Supervision
 
 /// A listing that stays on the screen and follows the queue.
 struct LiveTable {
-    let view: QueueView
+    let root: Root
     var all = false
     var limit = 1000
 
@@ -13,6 +14,8 @@ struct LiveTable {
         var seen: [Int64] = []
         var height = 0
         while true {
+            // A new look each time: the daemon may start or stop meanwhile.
+            let view = try QueueView(root)
             let current = try view.lines(all: all, limit: limit)
             let ended = seen.filter { id in !current.contains { $0.id == id } }
             let jobs = (current + (try view.lines(of: ended))).sorted { $0.id > $1.id }
@@ -55,8 +58,7 @@ struct Watch: AsyncParsableCommand {
     @OptionGroup var root: RootOption
 
     func run() async throws {
-        let view = try QueueView(root.place)
-        try await LiveTable(view: view, all: all).run { jobs in
+        try await LiveTable(root: root.place, all: all).run { jobs in
             untilIdle && jobs.allSatisfy { $0.state.isFinished || $0.state == .held }
         }
     }

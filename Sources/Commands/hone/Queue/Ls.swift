@@ -26,8 +26,8 @@ struct Ls: AsyncParsableCommand {
     @OptionGroup var root: RootOption
 
     func run() async throws {
+        if watch { return try await LiveTable(root: root.place, all: all, limit: limit).run(until: { _ in false }) }
         let view = try QueueView(root.place)
-        if watch { return try await LiveTable(view: view, all: all, limit: limit).run(until: { _ in false }) }
         let lines = try view.lines(all: all, limit: limit)
         if output.json { return try printJSON(lines) }
         if !view.isComplete { Terminal.complain("the database cannot be read; this is what the run directories tell") }

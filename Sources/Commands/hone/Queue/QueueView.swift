@@ -4,14 +4,20 @@ import JobModel
 import JobQueue
 import Supervision
 
-/// A look at the queue: the database read-only, or, for those who may not read it, the files of the runs.
+/// A look at the queue: what the daemon says; without one, the database read-only; and for those who may not read that,
+/// the files of the runs.
 struct QueueView {
     private let root: Root
-    private let reader: QueueReader?
+    private let reader: (any QueueSource)?
 
     /// Ends the command with 4 where there is neither a database nor a run.
     init(_ root: Root) throws {
         self.root = root
+        let client = DaemonClient(root)
+        if (try? client.request("GET", "/healthz")) != nil {
+            reader = DaemonSource(client: client)
+            return
+        }
         do {
             reader = try QueueReader.open(at: root.databaseFile)
         } catch {
@@ -22,6 +28,9 @@ struct QueueView {
             }
         }
     }
+
+    /// Whether a daemon answers.
+    var isLive: Bool { reader is DaemonSource }
 
     /// Whether the queue itself can be read.
     var isComplete: Bool { reader != nil }
@@ -46,18 +55,27 @@ struct QueueView {
         if let number = Int64(job), try !lines(of: [number]).isEmpty { return number }
         let named = try reader.map { try $0.newestJob(named: job) } ?? statusLines().first { $0.name == job }?.id
         guard let named else {
-            Terminal.complain("there is no job \(job.escapingControlCharacters); hone ls --all lists them")
+            Terminal.complain(
+                "there is no job \(job.escapingControlCharacters); hone ls --all lists them" + whatWaitsOutside)
             throw ExitCode.noSuchJob
         }
         return named
     }
 
+    /// A word about files that the daemon has not taken in yet, as their jobs are not known.
+    private var whatWaitsOutside: String {
+        let names = ((try? directoryNames(root.spool)) ?? []).filter {
+            !$0.hasPrefix(".") && SpecFormat(fileName: $0) != nil
+        }
+        return names.isEmpty ? "" : "; \(names.count) files in \(root.spool) wait to be taken in"
+    }
+
     /// Everything about one job; nil where the database cannot be read.
     func details(_ id: Int64) throws -> JobDetails? { try reader?.job(id) }
 
-    /// What happened to a job, oldest first.
-    func events(of id: Int64, limit: Int) throws -> [QueueEvent] {
-        try reader?.events(after: 0, job: id, limit: limit) ?? []
+    /// What happened to a job, or to all, oldest first.
+    func events(of id: Int64?, after sequence: Int64 = 0, limit: Int) throws -> [QueueEvent] {
+        try reader?.events(after: sequence, job: id, limit: limit) ?? []
     }
 
     private func status(of summary: JobSummary) -> StatusRecord? { Self.status(root.run(summary.id, summary.name)) }

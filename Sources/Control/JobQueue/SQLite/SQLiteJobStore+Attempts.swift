@@ -219,33 +219,3 @@ extension LifecycleWriter {
             arguments: [String(decoding: try JSONCoding.encode(reason), as: UTF8.self), job])
     }
 }
-
-// MARK: - Wishes
-
-extension SQLiteJobStore {
-    package func setWish(_ wish: JobWish, for job: Int64, actor: String, now: Timestamp) async throws -> JobState {
-        try await write(actor, now: now) { writer in
-            try writer.record("wish", job: job, data: ["want": wish.rawValue])
-            let reason = wish == .pause ? WaitReason.held(by: actor) : nil
-            let next = try writer.apply(.wished(wish, ready: writer.isReady(job)), to: job, reason: reason)
-            if next.state == .stopping {
-                try writer.database.execute(
-                    sql: "UPDATE attempts SET state = 'stopping' WHERE job_id = ? AND n = ? AND state <> 'ended'",
-                    arguments: [job, next.fence])
-            }
-            if next.state == .blocked { try writer.settle(job) }
-            return try writer.lifecycle(of: job).state
-        }
-    }
-
-    package func retry(_ job: Int64, actor: String, now: Timestamp) async throws -> JobState {
-        try await write(actor, now: now) { writer in
-            try writer.apply(.retried, to: job)
-            if try !writer.isReady(job) {
-                try writer.apply(.unready, to: job)
-                try writer.settle(job)
-            }
-            return try writer.lifecycle(of: job).state
-        }
-    }
-}

@@ -42,7 +42,7 @@ extension SQLiteJobStore {
 
 extension LifecycleWriter {
     /// The job that this idempotency key already stands for.
-    fileprivate func jobThereIs(_ job: NewJob, uid: Int64) throws -> Int64? {
+    func jobThereIs(_ job: NewJob, uid: Int64) throws -> Int64? {
         guard let key = job.spec.idempotencyKey,
             let row = try Row.fetchOne(
                 database, sql: "SELECT id, spec_sha256 FROM jobs WHERE uid = ? AND idem_key = ?", arguments: [uid, key])

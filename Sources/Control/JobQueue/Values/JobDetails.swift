@@ -20,6 +20,13 @@ package struct JobDetails: Sendable, Hashable, Codable {
     package var attempts: [AttemptDetails]
     /// Its published checkpoints, by step.
     package var checkpoints: [CheckpointDetails]
+
+    // Spelled as the way back from snake_case spells them.
+    private enum CodingKeys: String, CodingKey {
+        case summary, interruptions, memory, disk
+        case specSHA256 = "specSha256"
+        case dependencies, inputs, attempts, checkpoints
+    }
 }
 
 /// One execution.
@@ -50,6 +57,12 @@ package struct AttemptDetails: Sendable, Hashable, Codable {
     package var spawned: Timestamp?
     /// When it ended.
     package var ended: Timestamp?
+
+    private enum CodingKeys: String, CodingKey {
+        case number, state, outcome, detail, cpuList, resumeStep, lastStep, exitCode, signal
+        case maxRSS = "maxRss"
+        case created, spawned, ended
+    }
 }
 
 /// One published checkpoint.

@@ -21,6 +21,11 @@ struct ActiveAttempt {
     var lastStep: Int64 = 0
     var lastRecorded: Duration
     var lastLogCheck: Duration
+    /// When the journal last heard of it.
+    var lastSpoken: Duration
+    /// As the queue has it, for those of higher priority.
+    let priority: Int
+    let submitted: Timestamp
     /// What the worker itself said about its end.
     var lastWords: ResultEvent?
     /// How its worker ended; set until the end is recorded.

@@ -27,7 +27,7 @@ package struct AttemptVerdict: Sendable, Hashable {
             self.init(AttemptEnding(.timeout), detail: "its time limit was reached")
         case .misbehaviour:
             self.init(AttemptEnding(.crash), detail: "its output did not keep to the protocol")
-        case .shutdown, .wish, nil:
+        case .shutdown, .wish, .preempted, nil:
             let (ending, usual) = Self.judge(exit.status, exit, killedByUs: stop?.hasKilled ?? false)
             let words = lastWords?.outcome == ending.outcome ? lastWords?.detail : nil
             self.init(ending, detail: (words ?? usual) + (exit.group?.complaint ?? ""))

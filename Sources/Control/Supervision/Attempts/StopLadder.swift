@@ -6,6 +6,8 @@ package enum StopReason: Sendable, Hashable {
     case shutdown
     /// The owner wants it held or cancelled.
     case wish
+    /// A job of higher priority needs its place.
+    case preempted(by: Int64)
     /// No progress.
     case hang(String)
     /// Its running time is used up.
@@ -18,6 +20,8 @@ package enum StopReason: Sendable, Hashable {
 package struct StopLadder: Sendable, Hashable {
     /// Why.
     package let reason: StopReason
+    /// When the first order was given.
+    package let begin: Duration
     /// The time a worker gets for its last checkpoint.
     package static let longestStop = Duration.seconds(15 * 60)
 
@@ -31,10 +35,11 @@ package struct StopLadder: Sendable, Hashable {
     /// A ladder whose first rungs are due at once.
     package init(_ reason: StopReason, now: Duration) {
         self.reason = reason
+        begin = now
         let stop = StopCommand(mode: .checkpoint, deadlineMs: Self.longestStop.components.seconds * 1000)
         var rungs = [Rung(at: now, order: .send(.stop(stop))), Rung(at: now, order: .terminate)]
         switch reason {
-        case .shutdown, .wish, .timeLimit:
+        case .shutdown, .wish, .preempted, .timeLimit:
             rungs.append(Rung(at: now + Self.longestStop, order: .kill))
         case .hang:
             // It may be waiting for something that a stop interrupts; else its stack tells what for.

@@ -8,6 +8,15 @@ package struct Configuration: Sendable, Hashable {
     package var datasetRoots: [String] = []
     /// Users (names or numbers) who may submit; empty: everybody who can write the drop directory.
     package var allowUsers: [String] = []
+    /// Groups whose members may submit; empty: everybody who can write the drop directory, unless `allowUsers` says
+    /// otherwise.
+    package var allowGroups: [String] = []
+    /// Groups whose members may change everybody's jobs and drain the queue.
+    package var adminGroups: [String] = ["hone-admin"]
+    /// A running job may be stopped for one of higher priority after this time; nil: never.
+    package var preemptAfter: Milliseconds?
+    /// Time between two lines in the journal about a running job.
+    package var progressInterval = Milliseconds(seconds: 300)
     /// Processors to use at most.
     package var cpus: Int?
     /// Bytes of memory to use at most.
@@ -33,6 +42,12 @@ package struct Configuration: Sendable, Hashable {
 
     /// The machine with this configuration.
     package func machine() -> Machine { .detect(cpus: cpus, memory: memory, reserveCores: reserveCores) }
+
+    /// Whether a user may submit jobs and change own ones.
+    package func allows(uid: UInt32, name: String?, groups: Set<String>) -> Bool {
+        if allowUsers.isEmpty && allowGroups.isEmpty { return true }
+        return allowUsers.contains { UInt32($0) == uid || $0 == name } || !groups.isDisjoint(with: allowGroups)
+    }
 
     /// Whether jobs may name this queue.
     package func hasQueue(_ name: String) -> Bool { name == "default" || queues[name] != nil }

@@ -16,6 +16,22 @@ struct ConfigurationKey: Sendable {
         list("model_roots", "a list of directories", \.modelRoots, isPath: true),
         list("dataset_roots", "a list of directories", \.datasetRoots, isPath: true),
         list("allow_users", "a list of user names or numbers", \.allowUsers, isPath: false),
+        list("allow_groups", "a list of group names", \.allowGroups, isPath: false),
+        list("admin_groups", "a list of group names", \.adminGroups, isPath: false),
+        ConfigurationKey(path: "preempt_after", expected: "a duration such as 10min") { value, _, result in
+            guard let time = value.text.flatMap({ Milliseconds($0) }), time.value > 0 else { return false }
+            result.preemptAfter = time
+            return true
+        } show: { configuration in
+            configuration.preemptAfter.map { [("preempt_after", "\($0)")] } ?? []
+        },
+        ConfigurationKey(path: "progress_interval", expected: "a duration such as 5min") { value, _, result in
+            guard let time = value.text.flatMap({ Milliseconds($0) }), time.value >= 1000 else { return false }
+            result.progressInterval = time
+            return true
+        } show: {
+            [("progress_interval", "\($0.progressInterval)")]
+        },
         number("cpus", 1...4096, \.cpus),
         size("memory", \.memory),
         number("reserve_cores", 0...4096, \.reserveCores),

@@ -50,6 +50,8 @@ package struct Root: Sendable, Hashable {
 
     /// The queue.
     package var databaseFile: String { "\(database)/queue.db" }
+    /// Where the daemon answers people.
+    package var socket: String { "\(runtime)/hone.sock" }
     /// Held while a daemon works on this root.
     package var lockFile: String { "\(database)/daemon.lock" }
 

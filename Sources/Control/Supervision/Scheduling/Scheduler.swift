@@ -89,14 +89,30 @@ package struct Scheduler: Sendable {
         package var memory: Int64
         /// When it will have ended at the latest.
         package var until: Timestamp
+        /// As its owner set it.
+        package var priority: Int
+        /// When it came.
+        package var submitted: Timestamp
+        /// How long this attempt has been running.
+        package var ran: Milliseconds
+        /// Its worker was asked to stop.
+        package var isEnding: Bool
 
         /// A running job.
-        package init(id: Int64, queue: String = "default", cores: [Int], memory: Int64, until: Timestamp) {
+        package init(
+            id: Int64, queue: String = "default", cores: [Int], memory: Int64, until: Timestamp, priority: Int = 0,
+            submitted: Timestamp = Timestamp(milliseconds: 0), ran: Milliseconds = Milliseconds(0),
+            isEnding: Bool = false
+        ) {
             self.id = id
             self.queue = queue
             self.cores = cores
             self.memory = memory
             self.until = until
+            self.priority = priority
+            self.submitted = submitted
+            self.ran = ran
+            self.isEnding = isEnding
         }
     }
 
@@ -108,10 +124,20 @@ package struct Scheduler: Sendable {
         package let cores: [Int]
     }
 
+    /// A running job that has to save and make room.
+    package struct Eviction: Sendable, Hashable {
+        /// Job number.
+        package let id: Int64
+        /// The job it makes room for.
+        package let by: Int64
+    }
+
     /// The outcome.
     package struct Decision: Sendable, Hashable {
         /// Jobs to start, in this order.
         package var starts: [Start] = []
+        /// Running jobs to stop, with a checkpoint.
+        package var evictions: [Eviction] = []
         /// Why each of the others waits.
         package var reasons: [Int64: WaitReason] = [:]
     }
@@ -120,20 +146,34 @@ package struct Scheduler: Sendable {
     package static let ageing = Milliseconds(seconds: 6 * 3600)
 
     /// Decides for this moment.
+    ///
+    /// - Parameter preemptAfter: running time after which a job may have to make room for one of higher priority;
+    ///   nil: none ever has to.
     package static func decide(
-        waiting: [Waiting], running: [Running], capacity: Capacity, now: Timestamp
+        waiting: [Waiting], running: [Running], capacity: Capacity, now: Timestamp, preemptAfter: Milliseconds? = nil
     ) -> Decision {
         var plan = Plan(running: running, capacity: capacity, now: now)
-        for job in inOrder(waiting, queues: capacity.queues, now: now) { plan.consider(job) }
-        return plan.decision
+        let ordered = inOrder(waiting, queues: capacity.queues, now: now)
+        for job in ordered { plan.consider(job) }
+        var decision = plan.decision
+        if let preemptAfter, let first = plan.firstShort {
+            let preemption = Preemption(queues: capacity.queues, after: preemptAfter, now: now)
+            decision.evictions = preemption.evictions(
+                for: first, running: running, freeCores: plan.freeCores.count, freeMemory: plan.freeMemory)
+        }
+        return decision
     }
 
     static func inOrder(_ jobs: [Waiting], queues: [String: QueueLimits], now: Timestamp) -> [Waiting] {
         func rank(_ job: Waiting) -> Int64 {
-            let age = max(0, now.milliseconds - job.submitted.milliseconds) / ageing.value
-            return Int64(job.priority + (queues[job.queue]?.priority ?? 0)) + age
+            Int64(job.priority + (queues[job.queue]?.priority ?? 0)) + age(since: job.submitted, now: now)
         }
         return jobs.sorted { (rank($1), $0.id) < (rank($0), $1.id) }
+    }
+
+    /// What waiting since `submitted` adds to a priority.
+    static func age(since submitted: Timestamp, now: Timestamp) -> Int64 {
+        max(0, now.milliseconds - submitted.milliseconds) / ageing.value
     }
 }
 
@@ -153,6 +193,8 @@ private struct Plan {
     var freeMemory: Int64
     var freeDisk: Int64
     var reservation: Reservation?
+    /// The first job that does not fit, for which others may have to make room.
+    var firstShort: Scheduler.Waiting?
     var decision = Scheduler.Decision()
 
     init(running: [Scheduler.Running], capacity: Scheduler.Capacity, now: Timestamp) {
@@ -170,6 +212,7 @@ private struct Plan {
             decision.reasons[job.id] = reason
         } else if let shortage = shortage(job) {
             if reservation == nil { reservation = earliest(job) }
+            if firstShort == nil { firstShort = job }
             decision.reasons[job.id] = withTime(shortage, reservation?.at)
         } else if mayPass(job) {
             start(job)

@@ -1,6 +1,6 @@
 import CLinux
 package import Logging
-import ServiceLifecycle
+package import ServiceLifecycle
 import Synchronization
 import UnixSignals
 
@@ -11,9 +11,12 @@ package enum Daemon {
     ///
     /// There is no time limit on the stop and no signal that cancels: both would end in killed workers.
     ///
-    /// - Parameter backup: saves the queue; called once a day.
+    /// - Parameters:
+    ///   - control: answers people while the supervisor works; ends after it.
+    ///   - backup: saves the queue; called once a day.
     package static func run(
-        _ supervisor: Supervisor, logger: Logger, backup: @escaping @Sendable () async throws -> Void
+        _ supervisor: Supervisor, logger: Logger, control: any Service,
+        backup: @escaping @Sendable () async throws -> Void
     ) async throws -> Supervisor.Outcome {
         // A worker that has just died must not take the daemon with it.
         _ = hone_ignore_sigpipe()
@@ -27,6 +30,7 @@ package enum Daemon {
                     .init(service: Watchdog(supervisor.heartbeat), successTerminationBehavior: .ignore),
                     .init(service: ReloadOnHangUp { await supervisor.reload() }, successTerminationBehavior: .ignore),
                     .init(service: DailyBackup(logger: logger, backup: backup), successTerminationBehavior: .ignore),
+                    .init(service: control, successTerminationBehavior: .ignore),
                     .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))

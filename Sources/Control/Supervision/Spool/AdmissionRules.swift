@@ -30,7 +30,7 @@ package struct AdmissionRules: Sendable {
         func refuse(_ key: String, _ message: String) { wrong.append(Rejection(name, key: key, message)) }
 
         if !maySubmit(owner) {
-            refuse("", "user \(owner) may not submit; allow_users in hone.yaml names those who may")
+            refuse("", "user \(owner) may not submit; allow_users and allow_groups in hone.yaml name those who may")
         }
         if !configuration.hasQueue(spec.queue) {
             let known = (["default"] + configuration.queues.keys.sorted().filter { $0 != "default" })
@@ -87,11 +87,10 @@ package struct AdmissionRules: Sendable {
     }
 
     private func maySubmit(_ owner: UInt32) -> Bool {
-        configuration.allowUsers.isEmpty
-            || configuration.allowUsers.contains { UInt32($0) == owner || Self.userNumber($0) == owner }
+        if configuration.allowUsers.isEmpty && configuration.allowGroups.isEmpty { return true }
+        let user = Requester.lookUp(uid: owner, gid: getpwuid(owner)?.pointee.pw_gid ?? gid_t.max)
+        return configuration.allows(uid: owner, name: user.name, groups: user.groups)
     }
-
-    private static func userNumber(_ name: String) -> UInt32? { getpwnam(name)?.pointee.pw_uid }
 
     private static func tooMuch(_ bytes: Int64, of memory: Int64) -> String {
         "\(ByteSize(bytes)) needed, this machine lends \(ByteSize(memory))"

@@ -22,6 +22,8 @@ package enum Boundary: String, Sendable, CaseIterable {
     case recordAfterCommit = "record.after_commit"
     case recoveryBeforeCommit = "recovery.before_commit"
     case recoveryAfterCommit = "recovery.after_commit"
+    case controlBeforeCommit = "control.before_commit"
+    case controlAfterCommit = "control.after_commit"
 
     /// The daemon got here.
     func reach() { FailPoint.reach(rawValue) }

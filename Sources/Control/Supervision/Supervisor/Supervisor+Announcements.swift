@@ -59,6 +59,19 @@ extension Supervisor {
             ])
     }
 
+    /// One line in the journal for each running job and interval.
+    func speakOfProgress() {
+        let now = time.monotonic
+        for job in active.keys.sorted() {
+            guard let attempt = active[job], now - attempt.lastSpoken >= .milliseconds(configuration.progressInterval.value)
+            else { continue }
+            active[job]?.lastSpoken = now
+            guard let record = board[job] else { continue }
+            log(attempt).info(
+                "job \(job): \(record.progress)", metadata: [LogField.step.rawValue: "\(record.step)"])
+        }
+    }
+
     private static func event(for verdict: AttemptVerdict, _ state: JobState) -> (JournalEvent, Logger.Level) {
         switch state {
         case .succeeded: (.jobSucceeded, .notice)
@@ -101,6 +114,22 @@ extension Supervisor {
 }
 
 extension StatusRecord {
+    /// How far it is, in one line.
+    fileprivate var progress: String {
+        var parts = ["step \(step)" + (total.map { " of \($0)" } ?? "")]
+        if let phase, phase != .train { parts.insert(phase.rawValue, at: 0) }
+        if let loss { parts.append("loss \(Self.short(loss))") }
+        if let tokensPerSecond { parts.append("\(Int(tokensPerSecond)) tokens/s") }
+        if let etaSeconds { parts.append("eta \(Milliseconds(seconds: Int64(etaSeconds)))") }
+        return parts.joined(separator: ", ")
+    }
+
+    /// Four decimals are enough for a log.
+    private static func short(_ value: Double) -> String {
+        guard value.isFinite, abs(value) < 1e12 else { return "\(value)" }
+        return "\((value * 10_000).rounded() / 10_000)"
+    }
+
     /// Nothing goes on any more: the attempt has ended, and the job is in `state`.
     fileprivate mutating func end(in state: JobState, _ verdict: AttemptVerdict) {
         self.state = state

@@ -47,6 +47,7 @@ extension Supervisor {
         case .beat(let beat): await reached(beat.step, job: job, fence: fence)
         case .checkpoint(let checkpoint): await saved(checkpoint, job: job, fence: fence)
         case .checkpointFailed(let code):
+            counters.checkpointFailures += 1
             active[job].map(log)?.event(
                 .checkpointFailed, level: .warning, "job \(job) could not save a checkpoint and trains on",
                 [.errno: "\(code)"])
@@ -84,6 +85,9 @@ extension Supervisor {
         guard var attempt = active[job] else { return }
         attempt.lastStep = max(attempt.lastStep, checkpoint.step)
         active[job] = attempt
+        counters.checkpoints += 1
+        counters.checkpointBytes += checkpoint.bytes
+        counters.checkpointMilliseconds += checkpoint.ms
         await record("checkpoint", job) {
             try await store.checkpointSaved(job, fence: fence, checkpoint, now: time.wall)
         }
@@ -191,6 +195,8 @@ extension Supervisor {
                 step: result?.steps ?? attempt.lastStep, exit: exit.numbers,
                 usage: result?.usage ?? attempt.lastWords?.usage, policy: nil, now: time.wall)
             Boundary.recordAfterCommit.reach()
+            counters.ended(attempt, verdict.ending.outcome, now: time.monotonic)
+            if verdict.ending.outcome == .oom, state == .backoff { await reserveMore(attempt) }
             forget(attempt)
             announceEnd(of: attempt, verdict, state)
             recovered("recording ends")
@@ -201,6 +207,18 @@ extension Supervisor {
                 .staleWriteRefused, level: .warning, "job \(job): its end came too late and was not taken")
         } catch {
             fail("recording ends", error)
+        }
+    }
+
+    /// A job that ran out of memory gets half as much again, if that was measured and not asked for, and there is so
+    /// much.
+    private func reserveMore(_ attempt: ActiveAttempt) async {
+        guard case .automatic = attempt.spec.resources.memory else { return }
+        let more = attempt.memory / 2 * 3
+        guard more <= machine.memory else { return }
+        await record("reservation", attempt.job) {
+            guard let disk = try await store.job(attempt.job)?.disk else { return }
+            try await store.reserve(attempt.job, memory: more, disk: disk)
         }
     }
 

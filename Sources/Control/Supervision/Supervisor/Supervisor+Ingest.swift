@@ -7,8 +7,10 @@ import Systemd
 /// How a dropped file becomes a job, exactly once: first the database has it, then the file moves. A crash in between
 /// leaves a file whose identity the database knows, and only the move is made up for.
 extension Supervisor {
-    /// Drops looked at in one turn, so that a flood of them does not keep jobs from starting.
+    /// Drops looked at in one turn, so that a flood of them does not keep jobs from starting: so many at least, and as
+    /// many as can be had in this time.
     private static let batch = 32
+    private static let batchTime = Duration.milliseconds(250)
     /// A text that cannot be read may still be written to for this long.
     static let unfinishedLimit = Duration.seconds(10)
     /// A file that may not be read, or has two names, gets this long.
@@ -17,7 +19,9 @@ extension Supervisor {
     func ingestDrops() async throws {
         let arrivals = try spool.poll(now: time.monotonic, scanning: mustScan)
         mustScan = false
-        for arrival in arrivals.prefix(Self.batch) {
+        let start = time.monotonic
+        for (index, arrival) in arrivals.enumerated() {
+            if index >= Self.batch, time.monotonic - start > Self.batchTime || isStopping { break }
             if try await take(arrival, from: spool.directory) {
                 spool.forget(arrival.name)
             } else {
@@ -50,7 +54,9 @@ extension Supervisor {
 
     private func admit(_ file: DroppedFile, mayGrow: Bool, from directory: DropDirectory) async throws -> Bool {
         do {
-            let job = try await admission(of: file)
+            let job = try await admission(
+                of: file.bytes, format: SpecFormat(fileName: file.name.display) ?? .yaml, owner: file.identity.owner,
+                named: file.name)
             Boundary.ingestBeforeCommit.reach()
             let submission = try await submit(job, file)
             Boundary.ingestAfterCommit.reach()
@@ -68,37 +74,42 @@ extension Supervisor {
     }
 
     /// Reads and checks a specification: everything that can be known before the job runs.
-    private func admission(of file: DroppedFile) async throws -> NewJob {
-        let spec = try specification(in: file)
+    ///
+    /// - Parameter replacing: the job takes the place of another, so the queue does not grow.
+    func admission(
+        of bytes: [UInt8], format: SpecFormat, owner: UInt32, named name: DropName, replacing: Bool = false
+    ) async throws -> NewJob {
+        let spec = try specification(in: bytes, format, named: name)
         let rules = AdmissionRules(configuration, root: root, machine: machine)
-        let inputs = try rules.inputs(of: spec, from: file.identity.owner, named: file.name)
-        try await refuseFlood(from: file)
+        let inputs = try rules.inputs(of: spec, from: owner, named: name)
+        if !replacing { try await refuseFlood(from: owner, named: name) }
         var reservation = Reservation(spec)
         if !inputs.waitsForJobs {
-            reservation = Reservation(spec, try await plan(spec, inputs.paths, rules, named: file.name))
+            reservation = Reservation(spec, try await plan(spec, inputs.paths, rules, named: name))
         }
         let canonical = spec.canonicalJSON()
         return NewJob(
-            spec: spec, canonical: canonical, specSHA256: SHA256.hex(of: canonical), source: file.bytes,
+            spec: spec, canonical: canonical, specSHA256: SHA256.hex(of: canonical), source: bytes,
             memory: reservation.memory, disk: reservation.disk, inputs: inputs.pins)
     }
 
     /// One user's queue has an end, so that nobody's mistake buries everybody else.
-    private func refuseFlood(from file: DroppedFile) async throws {
+    private func refuseFlood(from owner: UInt32, named name: DropName) async throws {
         let limit = configuration.queuedPerUser
         guard try await store.liveCounts().values.reduce(0, +) >= limit else { return }
         let live = try await store.jobs(JobPage(.live, limit: 100_000))
-        let own = live.count { $0.uid == Int64(file.identity.owner) && !$0.state.isFinished }
+        let own = live.count { $0.uid == Int64(owner) && !$0.state.isFinished }
         guard own >= limit else { return }
-        throw Rejection(
-            file.name, "user \(file.identity.owner) has \(own) jobs waiting or running, expected fewer than \(limit)")
+        throw Rejection(name, "user \(owner) has \(own) jobs waiting or running, expected fewer than \(limit)")
     }
 
-    private func specification(in file: DroppedFile) throws -> JobSpec {
+    private func specification(
+        in bytes: [UInt8], _ format: SpecFormat, named name: DropName
+    ) throws -> JobSpec {
         do {
-            return try JobSpec.decode(file.bytes, format: SpecFormat(fileName: file.name.display) ?? .yaml)
+            return try JobSpec.decode(bytes, format: format)
         } catch {
-            throw Rejection(file.name, error)
+            throw Rejection(name, error)
         }
     }
 
@@ -120,7 +131,11 @@ extension Supervisor {
     /// Does what a submission stands for and marks it done. Everything here may be done again.
     private func finish(_ submission: Submission, _ file: DroppedFile, from directory: DropDirectory) async throws {
         if let job = submission.job, let name = submission.jobName {
-            if submission.outcome == .accepted { try prepareRunDirectory(job, name, for: file) }
+            if submission.outcome == .accepted {
+                let format = SpecFormat(fileName: file.name.display) ?? .yaml
+                let spec = try specification(in: file.bytes, format, named: file.name)
+                try prepareRunDirectory(job, name, canonical: spec.canonicalJSON())
+            }
             _ = try directory.accepted.take(
                 file.name, file.identity, from: directory, as: "\(job)-\(file.name.cleaned)", alternative: stamp)
             Boundary.ingestAfterMove.reach()
@@ -133,8 +148,8 @@ extension Supervisor {
         if submission.outcome == .accepted, let job = submission.job { try await showWaiting(job) }
     }
 
-    /// The first `status.json` of a job, for those who may not read the queue.
-    private func showWaiting(_ job: Int64) async throws {
+    /// The `status.json` of a job without a worker, for those who may not read the queue.
+    func showWaiting(_ job: Int64) async throws {
         guard active[job] == nil, let summary = try await store.job(job)?.summary,
             let method = Method(rawValue: summary.method)
         else { return }
@@ -146,10 +161,10 @@ extension Supervisor {
         board.end(job, now: time.monotonic, wall: time.wall, logger: logger)
     }
 
-    private func prepareRunDirectory(_ job: Int64, _ name: String, for file: DroppedFile) throws {
+    func prepareRunDirectory(_ job: Int64, _ name: String, canonical: [UInt8]) throws {
         let run = root.run(job, name)
         try makeDirectory(run.path, mode: root.isPrivate ? 0o700 : 0o750)
-        try durableWrite(try specification(in: file).canonicalJSON(), to: run.spec)
+        try durableWrite(canonical, to: run.spec)
         try syncDirectory(root.runs)
         Boundary.ingestAfterRunDirectory.reach()
     }
@@ -173,6 +188,7 @@ extension Supervisor {
 
     private func announce(_ submission: Submission, _ file: DroppedFile) {
         let uid = "\(file.identity.owner)"
+        settledDrops.note(submission, DropRequest(name: file.name.display, inode: file.identity.inode))
         switch submission.outcome {
         case .accepted:
             logger.event(

@@ -13,17 +13,30 @@ extension Supervisor {
         isQueueChanged = false
         lastDecision = time.monotonic
         let queued = try await store.queuedJobs()
-        if try await store.isDraining() {
-            return try await store.explain(Dictionary(uniqueKeysWithValues: queued.map { ($0.id, .drain) }))
+        if let reason = try await reasonToStartNothing() {
+            return try await store.explain(Dictionary(uniqueKeysWithValues: queued.map { ($0.id, reason) }))
         }
         let decision = Scheduler.decide(
-            waiting: queued.map(Self.waiting), running: running, capacity: capacity, now: time.wall)
+            waiting: queued.map(Self.waiting), running: running, capacity: capacity, now: time.wall,
+            preemptAfter: configuration.preemptAfter)
         nextStart = queued.compactMap(\.notBefore).filter { $0 > time.wall }.min()
+        for eviction in decision.evictions { await evict(eviction) }
         for start in decision.starts {
             guard let job = queued.first(where: { $0.id == start.id }) else { continue }
             try await claim(job, cores: start.cores)
         }
         try await store.explain(decision.reasons)
+    }
+
+    private func reasonToStartNothing() async throws -> WaitReason? {
+        if try await store.isDraining() { return .drain }
+        return MemoryPressure.read().flatMap(\.complaint).map { .degraded(why: $0) }
+    }
+
+    private func evict(_ eviction: Scheduler.Eviction) async {
+        active[eviction.id].map(log)?.notice(
+            "job \(eviction.id) saves and makes room for job \(eviction.by), which has a higher priority")
+        await stop(eviction.id, .preempted(by: eviction.by))
     }
 
     private var isStartDue: Bool { nextStart.map { $0 <= time.wall } ?? false }
@@ -40,7 +53,9 @@ extension Supervisor {
             let left = max(attempt.expires - time.monotonic, .zero)
             return Scheduler.Running(
                 id: attempt.job, queue: attempt.queue, cores: attempt.cores, memory: attempt.memory,
-                until: time.wall + Milliseconds(seconds: left.components.seconds))
+                until: time.wall + Milliseconds(seconds: left.components.seconds), priority: attempt.priority,
+                submitted: attempt.submitted, ran: Milliseconds((time.monotonic - attempt.started).inMilliseconds),
+                isEnding: attempt.ladder != nil)
         }
     }
 
@@ -86,7 +101,7 @@ extension Supervisor {
         active[claim.id] = ActiveAttempt(
             job: claim.id, fence: claim.fence, run: run, spec: spec, cores: cores, memory: job.memory, started: now,
             expires: now + .milliseconds(left.value), orders: continuation, watch: ProgressWatch(now: now),
-            lastRecorded: now, lastLogCheck: now)
+            lastRecorded: now, lastLogCheck: now, lastSpoken: now, priority: job.priority, submitted: job.submitted)
         board.begin(
             StatusRecord(
                 job: claim.id, name: claim.name, method: spec.method, state: .starting, attempt: claim.fence,

@@ -72,6 +72,12 @@ package actor Supervisor {
     var hashing: Set<Int64> = []
     /// Drops refused since the start.
     var rejections = 0
+    /// What became of the newest drops, for those who ask.
+    var settledDrops = SettledDrops()
+    /// What happened since the start, in numbers.
+    var counters = Counters()
+    var metricsWritten: Duration?
+    let started: Timestamp
     var isStopping = false
     var mustScan = false
     /// Something happened that may let a job start.
@@ -94,6 +100,7 @@ package actor Supervisor {
         time = parts.time
         logger = parts.logger
         untilIdle = parts.untilIdle
+        started = parts.time.wall
         heartbeat = Heartbeat(time: parts.time)
         self.configuration = configuration
         self.machine = machine ?? configuration.machine()
@@ -127,6 +134,8 @@ package actor Supervisor {
         }
         board.publish(now: time.monotonic, wall: time.wall, logger: logger)
         await reportStatus()
+        speakOfProgress()
+        await publishMetrics()
         heartbeat.beat()
     }
 
@@ -172,7 +181,10 @@ package actor Supervisor {
         // Not at once: what does not work would be tried without a pause.
         if degraded != nil { return now + .seconds(5) }
         var next = isStopping ? now + .seconds(5) : spool.deadline
-        for attempt in active.values { next = min(next, attempt.deadline) }
+        for attempt in active.values {
+            let line = attempt.lastSpoken + .milliseconds(configuration.progressInterval.value)
+            next = min(next, attempt.deadline, line)
+        }
         if !orphans.isEmpty || board.hasChanges { next = min(next, now + .seconds(1)) }
         for moment in [nextBackoff, nextStart].compactMap({ $0 }) {
             next = min(next, now + .milliseconds(max(0, moment.milliseconds - time.wall.milliseconds)))
@@ -202,7 +214,7 @@ package actor Supervisor {
     }
 
     /// Does a step; a failure of the store or the disk makes the daemon degraded, until the step works again.
-    private func guarded(_ step: String, _ body: () async throws -> Void) async {
+    func guarded(_ step: String, _ body: () async throws -> Void) async {
         do {
             try await body()
             recovered(step)

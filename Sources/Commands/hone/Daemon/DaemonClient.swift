@@ -1,0 +1,175 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import JobModel
+import Supervision
+
+/// Talks to the daemon of a root over its socket: HTTP/1.0, one request for each connection.
+struct DaemonClient {
+    let path: String
+
+    /// Nobody can be asked, and why.
+    struct Unreachable: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// The daemon said no.
+    struct Refused: Error, CustomStringConvertible {
+        let status: Int
+        let description: String
+    }
+
+    init(_ root: Root) { path = root.socket }
+
+    /// Asks for a value.
+    func get<Value: Decodable>(_ type: Value.Type, _ target: String) throws -> Value {
+        try JSONCoding.decode(type, from: request("GET", target))
+    }
+
+    /// Asks for something to be done.
+    func post<Value: Decodable>(_ type: Value.Type, _ target: String, _ body: [UInt8] = []) throws -> Value {
+        try JSONCoding.decode(type, from: request("POST", target, body))
+    }
+
+    /// The body of an answer; throws `Unreachable` or `Refused`.
+    func request(_ method: String, _ target: String, _ body: [UInt8] = []) throws -> [UInt8] {
+        var answer: [UInt8] = []
+        try exchange(method, target, body) { answer += $0 }
+        return answer
+    }
+
+    /// The lines of an answer, as they come.
+    func lines(_ target: String, _ take: (String) throws -> Void) throws {
+        var rest: [UInt8] = []
+        try exchange("GET", target, []) { piece in
+            rest += piece
+            while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = String(decoding: rest[..<end], as: UTF8.self)
+                rest.removeSubrange(...end)
+                if !line.isEmpty { try take(line) }
+            }
+        }
+    }
+
+    /// A part of a path, whatever is in it.
+    static func segment(_ text: String) -> String {
+        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: "-._"))) ?? ""
+    }
+
+    private func exchange(_ method: String, _ target: String, _ body: [UInt8], _ take: ([UInt8]) throws -> Void) throws {
+        let socket = try connected()
+        defer { close(socket) }
+        let head = "\(method) \(target) HTTP/1.0\r\nHost: hone\r\nContent-Length: \(body.count)\r\n\r\n"
+        try send(Array(head.utf8) + body, socket)
+        var reader = AnswerReader(socket: socket)
+        let status = try reader.status()
+        guard (200..<300).contains(status) else {
+            let text = try reader.rest()
+            let refusal = try? JSONCoding.decode(ControlRefusal.self, from: text)
+            throw Refused(status: status, description: refusal?.error ?? "the daemon answered \(status)")
+        }
+        while let piece = try reader.piece() { try take(piece) }
+    }
+
+    private func connected() throws -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let room = MemoryLayout.size(ofValue: address.sun_path)
+        guard path.utf8.count < room else {
+            throw Unreachable(description: "\(path): longer than the \(room - 1) bytes a socket's path may have")
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let socket = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard socket >= 0 else { throw Unreachable(description: String(cString: strerror(errno))) }
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else {
+            let code = errno
+            close(socket)
+            throw Unreachable(description: Self.word(for: code, path))
+        }
+        return socket
+    }
+
+    private static func word(for code: Int32, _ path: String) -> String {
+        switch code {
+        case ENOENT, ECONNREFUSED: "no daemon answers at \(path)"
+        case EACCES, EPERM: "\(path): you may not open it; members of its group may (usually: hone)"
+        default: "\(path): \(String(cString: strerror(code)))"
+        }
+    }
+
+    private func send(_ bytes: [UInt8], _ socket: Int32) throws {
+        var left = bytes[...]
+        while !left.isEmpty {
+            let count = left.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard count > 0 else { throw Unreachable(description: "\(path): the daemon hung up") }
+            left = left.dropFirst(count)
+        }
+    }
+}
+
+/// Reads an answer of HTTP/1.0, which ends with the connection.
+private struct AnswerReader {
+    let socket: Int32
+    private var buffer: [UInt8] = []
+
+    init(socket: Int32) { self.socket = socket }
+
+    /// Reads up to the end of the head.
+    mutating func status() throws -> Int {
+        let end = Array("\r\n\r\n".utf8)
+        while true {
+            if let position = buffer.firstRange(of: end) {
+                let line = String(decoding: buffer.prefix { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
+                buffer.removeSubrange(..<position.upperBound)
+                let parts = line.split(separator: " ")
+                guard parts.count > 1, let status = Int(parts[1]) else { break }
+                return status
+            }
+            guard buffer.count < 1 << 16, let more = try receive() else { break }
+            buffer += more
+        }
+        throw DaemonClient.Unreachable(description: "the daemon's answer is not understood")
+    }
+
+    /// The next bytes of the body; nil at its end.
+    mutating func piece() throws -> [UInt8]? {
+        guard buffer.isEmpty else {
+            defer { buffer = [] }
+            return buffer
+        }
+        return try receive()
+    }
+
+    mutating func rest() throws -> [UInt8] {
+        var all: [UInt8] = []
+        while let piece = try piece() { all += piece }
+        return all
+    }
+
+    private func receive() throws -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        let count = bytes.withUnsafeMutableBytes { recv(socket, $0.baseAddress, $0.count, 0) }
+        guard count >= 0 else {
+            throw DaemonClient.Unreachable(description: "reading from the daemon: \(String(cString: strerror(errno)))")
+        }
+        return count == 0 ? nil : Array(bytes.prefix(count))
+    }
+}
+
+/// Runs `body` and turns what the daemon says into words and the exit status for them.
+func askingDaemon<Value>(_ body: () throws -> Value) throws -> Value {
+    do {
+        return try body()
+    } catch let error as DaemonClient.Refused {
+        Terminal.complain(error.description.escapingControlCharacters)
+        throw error.status == 404 ? ExitCode.noSuchJob : ExitCode.refused
+    } catch let error as DaemonClient.Unreachable {
+        Terminal.complain("\(error); changing the queue takes a running daemon: systemctl start honed, or honed --root DIR")
+        throw ExitCode.noDaemon
+    }
+}

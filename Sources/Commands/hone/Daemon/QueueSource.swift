@@ -1,0 +1,48 @@
+import JobModel
+import JobQueue
+
+/// Where a look at the queue comes from.
+protocol QueueSource {
+    /// A page of a listing, newest first.
+    func jobs(_ page: JobPage) throws -> [JobSummary]
+    /// One job.
+    func job(_ id: Int64) throws -> JobDetails?
+    /// The newest job of a name.
+    func newestJob(named name: String) throws -> Int64?
+    /// Events after a number, oldest first.
+    func events(after sequence: Int64, job: Int64?, limit: Int) throws -> [QueueEvent]
+}
+
+extension QueueReader: QueueSource {}
+
+/// The daemon itself, for everybody who may open its socket.
+struct DaemonSource: QueueSource {
+    let client: DaemonClient
+
+    func jobs(_ page: JobPage) throws -> [JobSummary] {
+        let before = page.before.map { "&before=\($0)" } ?? ""
+        let all = page.scope == .all ? "&all" : ""
+        return try client.get([JobSummary].self, "/v1/jobs?limit=\(page.limit)\(before)\(all)")
+    }
+
+    func job(_ id: Int64) throws -> JobDetails? { try details("\(id)") }
+
+    func newestJob(named name: String) throws -> Int64? { try details(name)?.summary.id }
+
+    func events(after sequence: Int64, job: Int64?, limit: Int) throws -> [QueueEvent] {
+        var events: [QueueEvent] = []
+        let scope = job.map { "&job=\($0)" } ?? ""
+        try client.lines("/v1/events?after=\(sequence)&limit=\(limit)\(scope)") {
+            events.append(try JSONCoding.decode(QueueEvent.self, from: Array($0.utf8)))
+        }
+        return events
+    }
+
+    private func details(_ job: String) throws -> JobDetails? {
+        do {
+            return try client.get(JobDetails.self, "/v1/jobs/\(DaemonClient.segment(job))")
+        } catch let error as DaemonClient.Refused where error.status == 404 {
+            return nil
+        }
+    }
+}

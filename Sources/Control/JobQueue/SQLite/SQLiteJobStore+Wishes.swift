@@ -1,0 +1,110 @@
+import Foundation
+import GRDB
+package import JobModel
+
+/// What people ask for: one transaction each, with the event that says who asked.
+extension SQLiteJobStore {
+    package func setWish(
+        _ wish: JobWish, for job: Int64, onlyWaiting: Bool, actor: String, now: Timestamp
+    ) async throws -> JobState {
+        try await write(actor, now: now) { writer in
+            if onlyWaiting, try writer.lifecycle(of: job).state.hasOpenAttempt {
+                throw StoreError.refused("job \(job) runs; hone pause \(job) saves it, stops it and holds it")
+            }
+            try writer.record("wish", job: job, data: ["want": wish.rawValue])
+            let reason = wish == .pause ? WaitReason.held(by: actor) : nil
+            let next = try writer.apply(.wished(wish, ready: writer.isReady(job)), to: job, reason: reason)
+            if next.state == .stopping {
+                try writer.database.execute(
+                    sql: "UPDATE attempts SET state = 'stopping' WHERE job_id = ? AND n = ? AND state <> 'ended'",
+                    arguments: [job, next.fence])
+            }
+            if next.state == .blocked { try writer.settle(job) }
+            return try writer.lifecycle(of: job).state
+        }
+    }
+
+    package func retry(_ job: Int64, actor: String, now: Timestamp) async throws -> JobState {
+        try await write(actor, now: now) { writer in
+            try writer.record("retry", job: job)
+            if try writer.lifecycle(of: job).state == .backoff {
+                return try writer.apply(.backoffExpired, to: job).state
+            }
+            try writer.apply(.retried, to: job)
+            if try !writer.isReady(job) {
+                try writer.apply(.unready, to: job)
+                try writer.settle(job)
+            }
+            return try writer.lifecycle(of: job).state
+        }
+    }
+
+    package func setPriority(_ priority: Int, for job: Int64, actor: String, now: Timestamp) async throws {
+        try await write(actor, now: now) { writer in
+            let state = try writer.lifecycle(of: job).state
+            guard !state.isFinished else { throw StoreError.refused("job \(job) has ended (\(state.rawValue))") }
+            try writer.database.execute(
+                sql: "UPDATE jobs SET priority = ? WHERE id = ?", arguments: [priority, job])
+            try writer.record("priority", job: job, data: ["priority": priority])
+        }
+    }
+
+    package func note(_ request: String, job: Int64, actor: String, now: Timestamp) async throws {
+        try await write(actor, now: now) { writer in
+            try writer.record(request, job: job, attempt: writer.lifecycle(of: job).fence)
+        }
+    }
+
+    package func source(of job: Int64) async throws -> [UInt8]? {
+        try await read { database in
+            try Data.fetchOne(database, sql: "SELECT source FROM jobs WHERE id = ?", arguments: [job])
+                .map { [UInt8]($0) }
+        }
+    }
+
+    package func replace(_ job: Int64, with other: NewJob, actor: String, now: Timestamp) async throws -> Int64 {
+        try await write(actor, now: now) { writer in
+            let old = try writer.replaceable(job)
+            if let twin = try writer.jobThereIs(other, uid: old.uid) {
+                throw StoreError.refused("idempotency_key: job \(twin) has it already")
+            }
+            let new = try writer.insert(other, uid: old.uid)
+            try writer.database.execute(sql: "UPDATE jobs SET replaces = ? WHERE id = ?", arguments: [job, new])
+            try writer.record(
+                "job_accepted", job: new, to: writer.lifecycle(of: new).state, data: ["replaces": "\(job)"])
+            try writer.addDependencies(of: other.spec, to: new, uid: old.uid)
+            try writer.bindWaiting(for: other.spec.name, to: new, uid: old.uid)
+            for pin in other.inputs { try InputRows.insert(pin, of: new, in: writer.database) }
+            try writer.record("replaced", job: job, data: ["by": "\(new)"])
+            try writer.apply(
+                .wished(.cancel, ready: false), to: job,
+                reason: .ended(outcome: .specError, detail: "replaced by job \(new)"))
+            if old.isHeld {
+                try writer.apply(.wished(.pause, ready: false), to: new, reason: .held(by: actor))
+            }
+            try writer.settle(new)
+            return new
+        }
+    }
+}
+
+extension LifecycleWriter {
+    /// Frees the idempotency key of a job that may be replaced, or says why it may not.
+    fileprivate func replaceable(_ job: Int64) throws -> (uid: Int64, isHeld: Bool) {
+        let state = try lifecycle(of: job).state
+        guard !state.isFinished, !state.hasOpenAttempt else {
+            throw StoreError.refused("job \(job) is \(state.rawValue); only a job that waits can be edited")
+        }
+        let waiting = try Int64.fetchAll(
+            database, sql: "SELECT job_id FROM deps WHERE on_id = ? ORDER BY job_id", arguments: [job])
+        guard waiting.isEmpty else {
+            let list = waiting.map(String.init).joined(separator: ", ")
+            throw StoreError.refused("job \(job) cannot be replaced, since others wait for it: \(list)")
+        }
+        try database.execute(sql: "UPDATE jobs SET idem_key = NULL WHERE id = ?", arguments: [job])
+        guard let uid = try Int64.fetchOne(database, sql: "SELECT uid FROM jobs WHERE id = ?", arguments: [job]) else {
+            throw StoreError.noSuchJob(job)
+        }
+        return (uid, state == .held)
+    }
+}

@@ -1,0 +1,69 @@
+import Glibc
+
+/// Somebody at the other end of the socket, as the kernel names them.
+package struct Requester: Sendable, Hashable {
+    /// User number.
+    package let uid: UInt32
+    /// Login name; nil for a number without one.
+    package let name: String?
+    /// Names of the groups of that user.
+    package let groups: Set<String>
+
+    /// A requester; tests make their own.
+    package init(uid: UInt32, name: String?, groups: Set<String>) {
+        self.uid = uid
+        self.name = name
+        self.groups = groups
+    }
+
+    /// Looks up a user whose process has these numbers.
+    package static func lookUp(uid: UInt32, gid: UInt32) -> Requester {
+        guard let entry = getpwuid(uid) else {
+            return Requester(uid: uid, name: nil, groups: Set([groupName(gid)].compactMap { $0 }))
+        }
+        let name = String(cString: entry.pointee.pw_name)
+        var numbers = [gid_t](repeating: 0, count: 1024)
+        var count = Int32(numbers.count)
+        guard getgrouplist(name, gid, &numbers, &count) >= 0 else {
+            return Requester(uid: uid, name: name, groups: Set([groupName(gid)].compactMap { $0 }))
+        }
+        return Requester(uid: uid, name: name, groups: Set(numbers[..<Int(count)].compactMap(groupName)))
+    }
+
+    private static func groupName(_ gid: gid_t) -> String? {
+        getgrgid(gid).map { String(cString: $0.pointee.gr_name) }
+    }
+
+    /// Who is written into the events.
+    package var actor: String { name ?? "user \(uid)" }
+
+    /// Whether everything may be asked: root, the user of the daemon, and the groups that `admin_groups` names.
+    package func isAdministrator(_ configuration: Configuration) -> Bool {
+        uid == 0 || uid == geteuid() || !groups.isDisjoint(with: configuration.adminGroups)
+    }
+
+    /// Whether this one may change a job of that owner.
+    package func mayChange(jobOf owner: Int64, _ configuration: Configuration) -> Bool {
+        if isAdministrator(configuration) { return true }
+        return Int64(uid) == owner && configuration.allows(uid: uid, name: name, groups: groups)
+    }
+}
+
+/// Why a request was not done.
+package enum ControlError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// There is no such job.
+    case noSuchJob(String)
+    /// The request itself is not right.
+    case invalid(String)
+    /// Not for this user.
+    case forbidden(String)
+    /// Not in this state.
+    case refused(String)
+
+    package var description: String {
+        switch self {
+        case .noSuchJob(let job): "there is no job \(job)"
+        case .invalid(let why), .forbidden(let why), .refused(let why): why
+        }
+    }
+}

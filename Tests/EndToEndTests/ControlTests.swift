@@ -1,0 +1,140 @@
+import Foundation
+import JobModel
+import Testing
+
+/// The verbs of `hone` against a real daemon with real workers.
+@Suite("Changing the queue", .serialized)
+struct ControlTests {
+    private func hone(_ shop: Workshop, _ arguments: String...) async throws -> RunningProgram {
+        try await run(Programs.command, arguments, environment: ["HONE_ROOT": shop.root])
+    }
+
+    private func expect(
+        _ status: Int32, _ program: RunningProgram, _ words: String = "", at place: SourceLocation = #_sourceLocation
+    ) {
+        let said = program.standardOutput + program.standardError
+        #expect(program.process.terminationStatus == status, "\(said)", sourceLocation: place)
+        if !words.isEmpty { #expect(said.contains(words), "\(said)", sourceLocation: place) }
+    }
+
+    /// Waits until a job is in a state, as `hone show --json` tells it.
+    private func wait(_ shop: Workshop, _ job: String, _ state: JobState) async throws {
+        for _ in 0..<600 {
+            let shown = try await hone(shop, "why", job, "--json").standardOutput
+            if shown.contains("\"state\":\"\(state.rawValue)\"") { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        Issue.record("\(job) did not become \(state.rawValue)")
+    }
+
+    private func running(_ shop: Workshop) async throws -> RunningProgram {
+        let daemon = try shop.daemon([:], [])
+        for _ in 0..<600 where !shop.exists("run/hone.sock") { try await Task.sleep(for: .milliseconds(20)) }
+        return daemon
+    }
+
+    @Test func aJobIsHeldPausedResumedAndCancelled() async throws {
+        let shop = try Workshop()
+        let daemon = try await running(shop)
+        try shop.write(SmallJob.pretrain("long", steps: 100_000), to: "long.yaml")
+        try shop.write(SmallJob.pretrain("lm"), to: "lm.yaml")
+        expect(0, try await hone(shop, "drain"), "draining")
+        expect(0, try await hone(shop, "submit", "\(shop.root)/long.yaml", "\(shop.root)/lm.yaml"), "job 2 lm")
+        expect(0, try await hone(shop, "hold", "2"), "held")
+        expect(0, try await hone(shop, "prio", "10", "long", "2"), "priority 10")
+        expect(0, try await hone(shop, "undrain"))
+        try await wait(shop, "long", .running)
+        expect(5, try await hone(shop, "hold", "long"), "hone pause")
+        expect(0, try await hone(shop, "ckpt", "long"))
+        expect(0, try await hone(shop, "pause", "long", "--json"), "\"want\":\"pause\"")
+        try await wait(shop, "long", .held)
+        #expect(!shop.names(in: "\(shop.run("long"))/checkpoints").isEmpty)
+        expect(0, try await hone(shop, "resume", "long"))
+        try await wait(shop, "long", .running)
+        expect(0, try await hone(shop, "cancel", "long"))
+        try await wait(shop, "long", .cancelled)
+        expect(5, try await hone(shop, "stop", "long"), "not running")
+        expect(0, try await hone(shop, "release", "2"))
+        expect(0, try await hone(shop, "wait", "lm", "--timeout", "60s"), "succeeded")
+        expect(3, try await hone(shop, "cancel", "nobody"), "no job nobody")
+        expect(0, try await hone(shop, "events", "--job", "long"), "ckpt_requested")
+        try await endWell(daemon)
+    }
+
+    @Test func aWaitingJobIsEdited() async throws {
+        let shop = try Workshop()
+        let daemon = try await running(shop)
+        try shop.write(SmallJob.pretrain("lm", steps: 6) + "\nhold: true\n", to: "lm.yaml")
+        try shop.write(SmallJob.pretrain("lm", steps: 4), to: "shorter.yaml")
+        expect(0, try await hone(shop, "submit", "\(shop.root)/lm.yaml"), "job 1 lm")
+        expect(0, try await hone(shop, "edit", "lm", "--file", "\(shop.root)/shorter.yaml"), "replaces job 1")
+        expect(0, try await hone(shop, "release", "2"))
+        expect(0, try await hone(shop, "wait", "2", "--timeout", "60s"), "succeeded")
+        #expect(try shop.result("lm").steps == 4)
+        try await endWell(daemon)
+    }
+
+    @Test func whatIsSaidWithoutADaemon() async throws {
+        let shop = try Workshop()
+        try shop.write(SmallJob.pretrain("lm"), to: "lm.yaml")
+        expect(0, try await hone(shop, "submit", "\(shop.root)/lm.yaml"), "waits to be taken in")
+        expect(4, try await hone(shop, "cancel", "1"), "takes a running daemon")
+        #expect(try await shop.settle().status == 0)
+        expect(4, try await hone(shop, "drain"), "takes a running daemon")
+        expect(0, try await hone(shop, "show", "lm"), "succeeded")
+        expect(0, try await hone(shop, "events"), "job_accepted")
+        let empty = "\(shop.root)/never-started"
+        expect(4, try await run(Programs.command, ["submit", "--root", empty, "\(shop.root)/lm.yaml"]), "honed first starts")
+    }
+
+    @Test func aRefusedFileIsToldAtOnce() async throws {
+        let shop = try Workshop()
+        let daemon = try await running(shop)
+        try shop.write(
+            SmallJob.pretrain("lm").replacing("text.txt", with: "nowhere.txt"), to: "lm.yaml")
+        expect(5, try await hone(shop, "submit", "\(shop.root)/lm.yaml"), "nowhere.txt")
+        try await endWell(daemon)
+    }
+
+    @Test(arguments: ["control.before_commit", "control.after_commit"])
+    func aDaemonThatDiesWhileItIsAsked(_ boundary: String) async throws {
+        let shop = try Workshop()
+        let daemon = try shop.daemon(["HONE_FAILPOINT": "\(boundary):kill"], [])
+        for _ in 0..<600 where !shop.exists("run/hone.sock") { try await Task.sleep(for: .milliseconds(20)) }
+        try shop.write(SmallJob.pretrain("lm", steps: 100_000), to: "lm.yaml")
+        expect(0, try await hone(shop, "submit", "\(shop.root)/lm.yaml"))
+        try await wait(shop, "lm", .running)
+        let asked = try await hone(shop, "pause", "lm")
+        #expect(asked.process.terminationStatus == 4)
+        #expect(try await daemon.wait() == -SIGKILL)
+        let next = try await running(shop)
+        let wanted: JobState = boundary == "control.after_commit" ? .held : .running
+        try await wait(shop, "lm", wanted)
+        expect(0, try await hone(shop, "cancel", "lm"))
+        try await wait(shop, "lm", .cancelled)
+        try await endWell(next)
+    }
+
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/curl"), "curl is not installed"))
+    func curlSpeaksToTheSocket() async throws {
+        let shop = try Workshop()
+        let daemon = try await running(shop)
+        try shop.write(SmallJob.pretrain("lm") + "\nhold: true\n", to: "lm.yaml")
+        expect(0, try await hone(shop, "submit", "--quiet", "\(shop.root)/lm.yaml"), "1\n")
+        func curl(_ arguments: String...) async throws -> String {
+            let socket = ["-sS", "--max-time", "20", "--unix-socket", "\(shop.root)/run/hone.sock"]
+            return try await run("/usr/bin/curl", socket + arguments).standardOutput
+        }
+        #expect(try await curl("http://hone/v1/jobs").contains("\"name\":\"lm\""))
+        #expect(try await curl("-X", "POST", "http://hone/v1/jobs/lm/release").contains("\"want\":\"run\""))
+        expect(0, try await hone(shop, "wait", "lm", "--timeout", "60s"))
+        #expect(try await curl("http://hone/v1/events?job=lm").contains("\"to\":\"succeeded\""))
+        #expect(try await curl("http://hone/metrics").contains("hone_attempts_total{outcome=\"success\"} 1"))
+        try await endWell(daemon)
+    }
+
+    private func endWell(_ daemon: RunningProgram) async throws {
+        daemon.kill(SIGTERM)
+        #expect(try await daemon.wait() == 0, "\(daemon.standardError)")
+    }
+}
