@@ -42,7 +42,7 @@ def load(arguments):
     if arguments.adapter:
         model = PeftModel.from_pretrained(model, arguments.adapter)
         stored = tensors(Path(arguments.adapter) / "adapter_model.safetensors")
-        loaded = {n.replace(".default", ""): p for n, p in model.named_parameters()}
+        loaded = {n.replace(".default", "").replace("modules_to_save.", ""): p for n, p in model.named_parameters()}
         for name, tensor in stored.items():
             where = f"{arguments.adapter}: {name}"
             require(name in loaded, f"{where} has no place in the model")

@@ -77,7 +77,8 @@ struct ModelGradientTests {
     func adapters(_ kind: TinyModel, _ dropout: Double) throws {
         let settings = AdapterSettings(
             rank: 3, alpha: 5, dropout: dropout,
-            targets: .named(["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]), isRankStabilized: true, rankPattern: ["v_proj": 2])
+            targets: .named(["q_proj", "v_proj", "o_proj", "up_proj"]), isRankStabilized: true,
+            rankPattern: ["v_proj": 2], modulesToSave: ["embed_tokens", "lm_head", "model.norm", "down_proj"])
         let model = try kind.model(
             trained: .none, adapters: .fresh(settings, seed: 3), team: team)
         let store = try #require(model.parameters)
