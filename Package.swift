@@ -85,7 +85,7 @@ let control: [Target] = [
     room("Systemd", in: "Control", ["CSystemd", logging]),
     room(
         "Supervision", in: "Control",
-        ["JobQueue", "JobModel", "Systemd", "DurableFiles", "CLinux", subprocess, lifecycle, logging, systemPackage, yams]),
+        ["JobQueue", "JobModel", "Systemd", "DurableFiles", "CLinux", subprocess, lifecycle, logging, systemPackage]),
     room("ControlSocket", in: "Control", ["Supervision", "JobQueue", "JobModel", lifecycle, logging] + nio),
 ]
 

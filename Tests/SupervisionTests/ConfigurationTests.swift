@@ -57,8 +57,24 @@ struct ConfigurationTests {
         }
     }
 
-    @Test(arguments: ["a: [", "cpus: 1\ncpus: 2\n", "\u{0}"]) func brokenTextIsAnError(_ text: String) throws {
+    /// What a specification must not contain, a configuration must not either.
+    @Test(
+        arguments: zip(
+            [
+                "a: [", "cpus: 1\ncpus: 2\n", "cpus: 1\n\"cpus\": 2\n", "\u{0}", "cpus: !!int 2\n",
+                "cpus: &n 2\nreserve_cores: *n\n",
+            ], ["2:1:", "1:1:", "1:1:", "1:1:", "1:7:", "1:7:"]))
+    func brokenTextIsAnErrorAtItsPlace(text: String, mark: String) throws {
         try place.write(text, to: "hone.yaml")
-        #expect(throws: ConfigurationErrors.self) { try Configuration.load(root) }
+        #expect {
+            try Configuration.load(root)
+        } throws: { error in
+            (error as? ConfigurationErrors)?.lines.first?.hasPrefix("\(place.path)/hone.yaml:\(mark) error: ") ?? false
+        }
+    }
+
+    @Test(arguments: ["", "# nothing yet\n", "queues:\n"]) func aFileThatSaysNothingSetsNothing(text: String) throws {
+        try place.write(text, to: "hone.yaml")
+        #expect(try Configuration.load(root).origins.isEmpty)
     }
 }

@@ -1,6 +1,5 @@
 import DurableFiles
 import JobModel
-import Yams
 
 extension Configuration {
     /// The configuration of a root, and where each value that is no default was set.
@@ -37,57 +36,48 @@ private struct ConfigurationReading {
 
     mutating func read(_ file: String) {
         do {
-            let bytes = try readFile(file, limit: 1 << 20)
-            guard let text = String(validating: bytes, as: UTF8.self) else {
-                errors.append("\(file): error: not UTF-8 text")
-                return
-            }
             // An empty file or one of comments only sets nothing.
-            guard let root = try compose(yaml: text) else { return }
+            guard let root = try SpecNode.document(readFile(file, limit: 1 << 20)) else { return }
             visit(root, path: [], file: file)
-        } catch let error as YamlError {
-            errors.append("\(file): error: \(Self.oneLine(error))")
+        } catch let problems as SpecErrors {
+            errors += problems.lines(file: file)
         } catch {
             errors.append("\(file): error: \(error)")
         }
     }
 
-    private mutating func visit(_ node: Node, key: Node? = nil, path: [String], file: String) {
+    private mutating func visit(_ node: SpecNode, key: SourceMark? = nil, path: [String], file: String) {
         if let known = Self.key(for: path) {
             set(known, node, path: path, file: file)
-        } else if let mapping = node.mapping, Self.isSection(path) {
-            for (name, value) in mapping {
-                guard let text = name.scalar?.string else { continue }
-                visit(value, key: name, path: path + [text], file: file)
-            }
+        } else if case .mapping(let entries) = node.content, Self.isSection(path) {
+            for entry in entries { visit(entry.value, key: entry.mark, path: path + [entry.key], file: file) }
         } else if Self.isSection(path) {
             // `queues:` with nothing below it says nothing; anything else is a mistake.
-            if node.scalar?.string != "" { report(node, path, "expected keys below it", file) }
+            if node.text != "" { report(node.mark, path, "expected keys below it", file) }
         } else {
-            report(key ?? node, path, "unknown key; known are \(Self.known(below: path.dropLast()))", file)
+            report(
+                key ?? node.mark, path, "unknown key; known are \(Self.known(below: path.dropLast()))", file)
         }
     }
 
-    private mutating func set(_ key: ConfigurationKey, _ node: Node, path: [String], file: String) {
-        let value = ConfigurationValue(
-            text: node.scalar?.string,
-            list: node.sequence.flatMap { list in
-                let texts = list.compactMap(\.scalar?.string)
-                return texts.count == list.count ? texts : nil
-            }, directory: parentDirectory(file))
+    private mutating func set(_ key: ConfigurationKey, _ node: SpecNode, path: [String], file: String) {
+        var list: [String]?
+        if case .sequence(let nodes) = node.content {
+            let texts = nodes.compactMap(\.text)
+            list = texts.count == nodes.count ? texts : nil
+        }
+        let value = ConfigurationValue(text: node.text, list: list, directory: parentDirectory(file))
         let name = path.count > 1 ? path[1] : ""
         if key.read(value, name, &configuration) {
             origins[path.joined(separator: ".")] = file
         } else {
             let found = value.text.map { ", found \"\($0)\"" } ?? ""
-            report(node, path, "expected \(key.expected)\(found)", file)
+            report(node.mark, path, "expected \(key.expected)\(found)", file)
         }
     }
 
-    private mutating func report(_ node: Node, _ path: [String], _ message: String, _ file: String) {
-        let place = node.mark.map { ":\($0.line):\($0.column)" } ?? ""
-        let subject = path.isEmpty ? "" : "\(path.joined(separator: ".")): "
-        errors.append("\(file)\(place): error: \(subject)\(message)".escapingControlCharacters)
+    private mutating func report(_ mark: SourceMark, _ path: [String], _ message: String, _ file: String) {
+        errors.append(SpecDiagnostic(mark: mark, key: path.joined(separator: "."), message: message).line(file: file))
     }
 
     private static func key(for path: [String]) -> ConfigurationKey? {
@@ -109,15 +99,5 @@ private struct ConfigurationReading {
         let siblings = ConfigurationKey.all.filter { matches($0, Array(path), whole: false) }
             .map { String($0.path.split(separator: ".")[depth]) }
         return Set(siblings).sorted().joined(separator: ", ")
-    }
-
-    private static func oneLine(_ error: YamlError) -> String {
-        switch error {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            "line \(mark.line), column \(mark.column): \(problem)"
-        case .duplicatedKeysInMapping(let keys, _): "duplicate key \(keys.joined(separator: ", "))"
-        default: "not readable as YAML"
-        }
     }
 }

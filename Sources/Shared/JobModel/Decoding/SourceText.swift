@@ -27,7 +27,7 @@ enum SourceText {
     /// The bytes as text without a byte-order mark, or why they cannot be a specification.
     static func validated(_ bytes: [UInt8]) throws(SpecErrors) -> String {
         guard bytes.count <= SpecLimits.bytes else {
-            throw SpecErrors(.beginning, "\(bytes.count) bytes; a specification has at most \(SpecLimits.bytes)")
+            throw SpecErrors(.beginning, "\(bytes.count) bytes; at most \(SpecLimits.bytes) are read")
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw SpecErrors(.beginning, "not UTF-8 text")

@@ -7,6 +7,13 @@ package struct SpecDiagnostic: Sendable, Hashable {
     /// What is wrong, what was found, what was expected.
     package var message: String
 
+    /// One thing that is wrong, at its place.
+    package init(mark: SourceMark, key: String, message: String) {
+        self.mark = mark
+        self.key = key
+        self.message = message
+    }
+
     /// The line that people and editors read: `file:line:column: error: key: message`.
     package func line(file: String) -> String {
         let subject = key.isEmpty ? "" : "\(key): "

@@ -1,25 +1,35 @@
 import Yams
 
 /// A parsed document: scalars as written, mappings in order, every node with its place. Nothing is interpreted yet.
-struct SpecNode: Sendable {
-    enum Content: Sendable {
+///
+/// Specifications and the daemon's own configuration are read by it: no aliases, no tags, no key twice, bounded in
+/// size and depth.
+package struct SpecNode: Sendable {
+    /// What a node is.
+    package enum Content: Sendable {
         /// `isPlain` is false for quoted and block texts.
         case scalar(String, isPlain: Bool)
         case sequence([SpecNode])
         case mapping([Entry])
     }
 
-    struct Entry: Sendable {
-        let key: String
-        let mark: SourceMark
-        let value: SpecNode
+    /// One key of a mapping.
+    package struct Entry: Sendable {
+        package let key: String
+        /// Where the key stands.
+        package let mark: SourceMark
+        package let value: SpecNode
     }
 
-    let mark: SourceMark
-    let content: Content
+    /// Where the node begins.
+    package let mark: SourceMark
+    package let content: Content
+
+    /// The text of a scalar, however it is quoted.
+    package var text: String? { if case .scalar(let text, _) = content { text } else { nil } }
 
     /// What a message says was found.
-    var found: String {
+    package var found: String {
         switch content {
         case .scalar("", isPlain: true): "nothing"
         case .scalar(let text, isPlain: true) where text == "null" || text == "~": "nothing"
@@ -29,13 +39,24 @@ struct SpecNode: Sendable {
         }
     }
 
-    /// Parses a validated text. A syntax error or a duplicate key ends the parse and comes alone.
+    /// Parses a file; nil when it holds nothing but comments. A syntax error or a duplicate key ends the parse and
+    /// comes alone.
+    package static func document(_ bytes: [UInt8]) throws(SpecErrors) -> SpecNode? {
+        try document(SourceText.validated(bytes))
+    }
+
+    /// Parses a validated text that must say something.
     static func parse(_ text: String) throws(SpecErrors) -> SpecNode {
+        guard let node = try document(text) else { throw SpecErrors(.beginning, "the document is empty") }
+        return node
+    }
+
+    private static func document(_ text: String) throws(SpecErrors) -> SpecNode? {
         do {
             let parser = try Parser(yaml: text)
             // Anchors in nodes are weak references into the parser: it has to outlive the walk.
             return try withExtendedLifetime(parser) {
-                guard let root = try parser.singleRoot() else { throw SpecErrors(.beginning, "the document is empty") }
+                guard let root = try parser.singleRoot() else { return nil }
                 var walk = NodeWalk(text: text)
                 let node = try walk.convert(root, depth: 1)
                 guard walk.diagnostics.isEmpty else { throw SpecErrors(walk.diagnostics) }
