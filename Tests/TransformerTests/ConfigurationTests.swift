@@ -72,6 +72,8 @@ import Transformer
             ["layer_types": #"["sliding_attention", "full_attention", "full_attention"]"#]
         ) { $1 }
         #expect(try parse(text(typed)).windows == [9, nil, nil])
+        let shorter = try parse(text(typed)).keepingLayers(2)
+        #expect(try parse(shorter.encoded(elementType: "float32").text).windows == [9, nil])
     }
 
     @Test func rotaryFrequencies() {

@@ -123,6 +123,8 @@ extension ModelConfiguration {
         keys["num_hidden_layers"] = .integer(layerCount)
         keys["vocab_size"] = .integer(vocabularySize)
         keys["tie_word_embeddings"] = .bool(tiesEmbeddings)
+        // A model that kept only its first layers has only their types.
+        if case .array(let types)? = keys["layer_types"] { keys["layer_types"] = .array(Array(types.prefix(layerCount))) }
         keys[keys["dtype"] == nil ? "torch_dtype" : "dtype"] = .string(elementType)
         return .object(keys)
     }
