@@ -143,7 +143,7 @@ train: {steps: 1, microbatch: 1, learning_rate: 1.0e-2}
                 command = ["ask", "--model", artifacts, "--context", file, "--max-new", TOKENS, "--json"]
                 for question in QUESTIONS:
                     command += ["--question", question]
-                for question, line in zip(QUESTIONS, self.call(*command).splitlines(), strict=True):
+                for question, line in zip(QUESTIONS, self.call(*command).strip("\n").split("\n"), strict=True):
                     expected, found = loader.ask(soft, question, TOKENS), json.loads(line)["text"]
                     self.require(found == expected, f"rate {rate}, {question!r}: {found!r} and {expected!r}")
                     answers += 1
