@@ -7,7 +7,7 @@ struct HoneWorker: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hone-worker", abstract: "Runs one attempt at a job. Started by honed and hone.",
         version: WorkerBuild.name, subcommands: [
-            AttemptCommand.self, PlanCommand.self, Score.self, Generate.self, Importance.self,
+            AttemptCommand.self, PlanCommand.self, Score.self, Generate.self, Importance.self, Inspect.self,
             Compress.self, Ask.self,
         ],
         defaultSubcommand: AttemptCommand.self)

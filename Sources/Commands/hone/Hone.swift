@@ -27,7 +27,11 @@ struct Hone: AsyncParsableCommand {
                     Cancel.self, Hold.self, Release.self, Pause.self, Resume.self, Retry.self, Stop.self,
                     Checkpoint.self, Prio.self, Edit.self, Drain.self, Undrain.self,
                 ]),
-            CommandGroup(name: "Models", subcommands: [Generate.self, Compress.self, Ask.self, Score.self, Importance.self]),
+            CommandGroup(
+                name: "Models",
+                subcommands: [
+                    Inspect.self, Generate.self, Compress.self, Ask.self, Score.self, Importance.self,
+                ]),
             CommandGroup(
                 name: "This machine",
                 subcommands: [Info.self, Doctor.self, Backup.self, Restore.self, Recover.self]),

@@ -30,7 +30,7 @@ func refuseForeignFormats(_ start: [UInt8], path: String) throws {
 }
 
 /// The pickle file in a folder without safetensors, to name it in the error.
-func pickleName(among names: [String]) -> String? {
+package func pickleName(among names: [String]) -> String? {
     names.first { name in pickleEndings.contains { name.hasSuffix($0) } && !name.hasPrefix("training_args") }
 }
 

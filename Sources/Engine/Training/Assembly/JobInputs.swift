@@ -28,4 +28,13 @@ package struct JobInputs: Sendable, Hashable {
         }
         return path
     }
+
+    /// The same inputs with another path for one of them.
+    package func replacing(_ role: InputRole, by path: String) -> JobInputs {
+        var paths = paths
+        paths[role] = path
+        return JobInputs(byRole: paths)
+    }
+
+    private init(byRole paths: [InputRole: String]) { self.paths = paths }
 }

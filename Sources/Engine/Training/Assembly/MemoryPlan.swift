@@ -8,6 +8,12 @@ package protocol MemoryPlanning {
     var largestPassByteCount: Int { get }
     /// Every model that the task holds, the trained one first.
     var models: [LanguageModel] { get }
+    /// What the training rows are like on average; nil where a row is not one pass through the model.
+    var averageRow: AverageRow? { get throws }
+}
+
+extension MemoryPlanning {
+    package var averageRow: AverageRow? { get throws { nil } }
 }
 
 /// What a job will need, computed by the code that will use it.
@@ -37,7 +43,8 @@ package struct MemoryPlan: Sendable, Hashable, Codable {
         }
     }
 
-    private init<Task: TrainingTask & MemoryPlanning>(_ task: Task, _ spec: JobSpec) {
+    /// The plan of a task that is ready to train.
+    package init<Task: TrainingTask & MemoryPlanning>(_ task: Task, _ spec: JobSpec) {
         let schedule = BatchSchedule(rowCount: task.rowCount, spec.train)
         self.init(
             weights: task.models.reduce(0) { $0 + $1.weights.elementCount },
@@ -76,5 +83,5 @@ package struct MemoryPlan: Sendable, Hashable, Codable {
 
 extension ModelWeights {
     /// Elements of all tensors of the model.
-    fileprivate var elementCount: Int { entries.reduce(0) { $0 + $1.count } }
+    var elementCount: Int { entries.reduce(0) { $0 + $1.count } }
 }

@@ -129,6 +129,15 @@ package final class LanguageModelingTask: TrainingTask {
 extension LanguageModelingTask: MemoryPlanning {
     package var models: [LanguageModel] { [policy.model] }
 
+    package var averageRow: AverageRow? {
+        get throws {
+            try AverageRow(count: examples.count) { index in
+                let sequence = trained(try examples.sequence(index))
+                return (sequence.ids.count, sequence.targetCount, sequence.ids.count)
+            }
+        }
+    }
+
     package var largestPassByteCount: Int {
         let length = min(examples.report.lengths.longest, examples.encoder.settings.maximumLength)
         let rows = min(spec.train.microbatch, examples.count)

@@ -163,6 +163,20 @@ extension PreferenceTask: MemoryPlanning {
             ? [scorer.policy.model] : [scorer.policy.model, scorer.reference.model]
     }
 
+    package var averageRow: AverageRow? {
+        get throws {
+            try AverageRow(count: examples.count) { index in
+                let pair = try examples.pair(index)
+                let responses = pair.chosen.count + pair.rejected.count
+                let prompts = spec.train.prefixSharing ? 1 : 2
+                return (
+                    prompts * pair.prompt.count + responses, responses,
+                    pair.prompt.count + max(pair.chosen.count, pair.rejected.count)
+                )
+            }
+        }
+    }
+
     package var largestPassByteCount: Int {
         let report = examples.report
         let response = max(1, report.longestResponse)

@@ -1,6 +1,6 @@
 internal import Compute
 internal import DurableFiles
-internal import Safetensors
+package import Safetensors
 
 extension AdapterSettings {
     /// Reads adapter_config.json of PEFT.
@@ -169,7 +169,8 @@ package struct AdapterFolder {
     package let path: String
     /// What adapter_config.json says.
     package let settings: AdapterSettings
-    let weights: WeightFiles
+    /// Its tensors.
+    package let weights: WeightFiles
 
     /// Opens a folder and checks its settings. Its tensors are checked when a model takes them.
     package init(_ path: String) throws {
@@ -181,20 +182,36 @@ package struct AdapterFolder {
         weights = try WeightFiles(file: path + "/adapter_model.safetensors")
     }
 
+    /// Everything that keeps the tensors from being an adapter of a model: settings that do not fit it, missing and
+    /// unused tensors, wrong shapes; empty when the model would take them.
+    package func findings(for configuration: ModelConfiguration) -> [ModelError] {
+        do throws(ModelError) {
+            let parts = try AdapterPlan.loaded(self, trained: false).parts(for: configuration)
+            return findings(parts.entries)
+        } catch {
+            return [error]
+        }
+    }
+
     /// Copies the tensors to their windows, strictly: nothing missing, nothing unused, every shape as expected.
     func load(_ entries: [WeightEntry], into store: ParameterStore) throws {
+        if let first = findings(entries).first { throw first }
+        for entry in entries {
+            if let parameter = store[entry.name] { try weights.tensor(entry.name).copy(to: parameter.value.base) }
+        }
+    }
+
+    private func findings(_ entries: [WeightEntry]) -> [ModelError] {
         let expected = Set(entries.map(\.name))
         let missing = entries.map(\.name).filter { !weights.contains($0) }
-        guard missing.isEmpty else { throw ModelError.missingTensors(file: weights.path, names: missing) }
         let unused = weights.names.filter { !expected.contains($0) }
-        guard unused.isEmpty else { throw ModelError.unusedTensors(file: weights.path, names: unused) }
-        for entry in entries {
-            let tensor = try weights.tensor(entry.name)
-            guard tensor.shape == entry.shape else {
-                throw ModelError.wrongShape(
-                    file: weights.path, tensor: entry.name, found: tensor.shape, expected: entry.shape)
-            }
-            if let parameter = store[entry.name] { try tensor.copy(to: parameter.value.base) }
+        let misshapen = entries.compactMap { entry -> ModelError? in
+            guard let tensor = weights.files.lazy.compactMap({ $0.tensor(entry.name) }).first,
+                tensor.shape != entry.shape
+            else { return nil }
+            return .wrongShape(file: weights.path, tensor: entry.name, found: tensor.shape, expected: entry.shape)
         }
+        return (missing.isEmpty ? [] : [.missingTensors(file: weights.path, names: missing)])
+            + (unused.isEmpty ? [] : [.unusedTensors(file: weights.path, names: unused)]) + misshapen
     }
 }

@@ -1,4 +1,4 @@
-internal import Safetensors
+package import Safetensors
 
 /// An opened checkpoint whose tensors are those of a configuration: nothing missing, nothing unused, every shape and
 /// element type as expected.
@@ -7,10 +7,18 @@ struct CheckedCheckpoint {
     private let tiedHead: String?
 
     init(_ files: WeightFiles, _ configuration: ModelConfiguration, _ entries: [WeightEntry]) throws {
+        self.init(unchecked: files, configuration)
+        if let first = try findings(entries).first { throw first }
+    }
+
+    private init(unchecked files: WeightFiles, _ configuration: ModelConfiguration) {
         self.files = files
         tiedHead = configuration.tiesEmbeddings ? WeightTable.table(of: configuration.family).head : nil
-        try checkNames(entries)
-        for entry in entries { try check(entry) }
+    }
+
+    /// Everything that keeps the tensors from being those of a configuration; empty when a model would open.
+    static func findings(_ files: WeightFiles, _ configuration: ModelConfiguration) throws -> [ModelError] {
+        try Self(unchecked: files, configuration).findings(WeightTable.entries(of: configuration))
     }
 
     /// The tensor of an entry. Tied weights are saved under the embedding's name or, by some tools, under the head's.
@@ -19,12 +27,17 @@ struct CheckedCheckpoint {
         return try files.tensor(entry.name)
     }
 
-    private func checkNames(_ entries: [WeightEntry]) throws {
+    private func findings(_ entries: [WeightEntry]) throws -> [ModelError] {
+        let present = entries.filter { files.contains($0.name) || isSavedAsHead($0) }
+        return nameFindings(entries) + (try present.flatMap(tensorFindings))
+    }
+
+    private func nameFindings(_ entries: [WeightEntry]) -> [ModelError] {
         let missing = entries.filter { !files.contains($0.name) && !isSavedAsHead($0) }.map(\.name)
-        guard missing.isEmpty else { throw ModelError.missingTensors(file: files.path, names: missing) }
         let expected = Set(entries.map(\.name))
         let unused = files.names.filter { !expected.contains($0) && $0 != tiedHead && !isLeftover($0) }
-        guard unused.isEmpty else { throw ModelError.unusedTensors(file: files.path, names: unused) }
+        return (missing.isEmpty ? [] : [.missingTensors(file: files.path, names: missing)])
+            + (unused.isEmpty ? [] : [.unusedTensors(file: files.path, names: unused)])
     }
 
     private func isSavedAsHead(_ entry: WeightEntry) -> Bool {
@@ -34,27 +47,39 @@ struct CheckedCheckpoint {
     /// Buffers that old versions of Transformers saved.
     private func isLeftover(_ name: String) -> Bool { name.hasSuffix("rotary_emb.inv_freq") }
 
-    private func check(_ entry: WeightEntry) throws {
+    private func tensorFindings(_ entry: WeightEntry) throws -> [ModelError] {
         let tensor = try tensor(entry)
         guard tensor.shape == entry.shape else {
-            throw ModelError.wrongShape(
-                file: files.path, tensor: entry.name, found: tensor.shape, expected: entry.shape)
+            return [.wrongShape(file: files.path, tensor: entry.name, found: tensor.shape, expected: entry.shape)]
         }
         guard [.float32, .bfloat16, .float16, .float64].contains(tensor.dataType) else {
-            throw ModelError.unsupportedElementType(
-                file: files.path, tensor: entry.name, found: tensor.dataType.rawValue)
+            return [
+                .unsupportedElementType(file: files.path, tensor: entry.name, found: tensor.dataType.rawValue)
+            ]
         }
-        if entry.role == .embedding { try checkTiedHead(tensor) }
+        return entry.role == .embedding ? try tiedHeadFindings(tensor) : []
     }
 
     /// A head saved beside tied embeddings must be their copy.
-    private func checkTiedHead(_ embedding: TensorView) throws {
-        guard let tiedHead, files.contains(tiedHead) else { return }
+    private func tiedHeadFindings(_ embedding: TensorView) throws -> [ModelError] {
+        guard let tiedHead, files.contains(tiedHead) else { return [] }
         let head = try files.tensor(tiedHead)
         guard head.dataType == embedding.dataType, head.bytes.elementsEqual(embedding.bytes) else {
-            throw ModelError.unsupportedFeature(
-                file: files.path, key: "tie_word_embeddings: true", found: "\(tiedHead) different from the embedding",
-                supported: "equal weights, or tie_word_embeddings: false")
+            return [
+                .unsupportedFeature(
+                    file: files.path, key: "tie_word_embeddings: true",
+                    found: "\(tiedHead) different from the embedding",
+                    supported: "equal weights, or tie_word_embeddings: false")
+            ]
         }
+        return []
+    }
+}
+
+extension ModelConfiguration {
+    /// Everything that keeps some weights from being this model's: missing and unused tensors, wrong shapes and
+    /// element types; empty when the model would open.
+    package func findings(in files: WeightFiles) throws -> [ModelError] {
+        try CheckedCheckpoint.findings(files, self)
     }
 }

@@ -1,0 +1,93 @@
+import Compute
+import Datasets
+import DurableFiles
+import Glibc
+package import JobModel
+import Synchronization
+import Transformer
+
+/// What a job would need and how long it would take, before it runs.
+package struct RunEstimate: Sendable, Encodable {
+    package let name: String
+    package let method: String
+    /// Parameters that are trained.
+    package let trained: Int?
+    /// Parameters of every model that is opened.
+    package let held: Int?
+    package let plan: MemoryPlan
+    /// Rows that are trained on.
+    package let rows: Int?
+    package let time: TimeEstimate?
+    /// What the log of the run would say before its first step.
+    package let notes: [String]
+}
+
+/// How long the matrix products of a run take on this machine.
+package struct TimeEstimate: Sendable, Encodable {
+    /// Of the whole run; a lower limit, since only matrix products are counted.
+    package let seconds: Double
+    package let tokensPerStep: Double
+    /// Multiplications and additions of a step.
+    package let operationsPerStep: Double
+    /// Multiplications and additions a second, measured just now with products of the model's own shape.
+    package let operationsPerSecond: Double
+    package let threads: Int
+    /// How it was found, in words.
+    package let how: String
+}
+
+extension Inspector {
+    /// Opens what the job would open, with the path in its place among the inputs.
+    func estimate(_ spec: JobSpec, _ inspection: inout Inspection) {
+        let kind = inspection.kind
+        inspection.estimate = inspection.attempt { try estimate(spec, of: kind) }
+    }
+
+    private func estimate(_ spec: JobSpec, of kind: Inspection.Kind) throws -> RunEstimate {
+        let inputs = inputs(spec, kind)
+        let directory = Dataset.temporaryDirectory + "/hone-inspect-\(getpid())"
+        defer { try? removeTree(directory) }
+        let scratch = RunDirectory(directory)
+        if case .pretrain(let objective) = spec.objective, objective.architecture != nil {
+            return RunEstimate(
+                name: spec.name, method: spec.method.rawValue, trained: nil, held: nil,
+                plan: try MemoryPlan(spec, inputs, in: scratch, team: team), rows: nil, time: nil,
+                notes: ["the rows of a new model are known when its tokenizer is, so no time is estimated"])
+        }
+        let notes = NoteKeeper()
+        let assembly = TaskAssembly(
+            spec, inputs, in: scratch, team: team, stop: StopSignal(), observer: notes, isPlan: true)
+        let task = try assembly.task()
+        let plan = MemoryPlan(task, spec)
+        return RunEstimate(
+            name: spec.name, method: spec.method.rawValue, trained: task.parameters.count,
+            held: task.models.reduce(0) { $0 + $1.weights.elementCount }, plan: plan, rows: task.rowCount,
+            time: try task.averageRow.map { try RunWork(spec, task, $0).time(plan, team) }, notes: notes.lines)
+    }
+
+    /// The specification's inputs, with what is examined instead of the one of its kind.
+    private func inputs(_ spec: JobSpec, _ kind: Inspection.Kind) -> JobInputs {
+        let inputs = JobInputs(paths: spec)
+        switch kind {
+        case .checkpoint: return inputs.replacing(.model, by: path)
+        case .adapter: return spec.adapter?.start == nil ? inputs : inputs.replacing(.adapterStart, by: path)
+        case .tokenizer: return inputs.replacing(.tokenizer, by: path)
+        case .dataset: return inputs.replacing(.trainingData, by: path)
+        case .compressor: return inputs.replacing(.compressor, by: path)
+        case .weights: return inputs
+        }
+    }
+}
+
+/// Keeps what a run would log.
+private final class NoteKeeper: TrainingObserver {
+    private let kept = Mutex<[String]>([])
+
+    var lines: [String] { kept.withLock { $0 } }
+
+    func began(_ phase: WorkerPhase) {}
+    func progressed(_ progress: ProgressEvent) {}
+    func saved(_ checkpoint: CheckpointEvent) {}
+    func failedToSave(errno: Int32) {}
+    func noted(_ text: String) { kept.withLock { $0.append(text) } }
+}
