@@ -1,0 +1,46 @@
+#define _GNU_SOURCE
+#include "CMalloc.h"
+#include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+// The C library's own names for what stands behind its entry points.
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+static _Atomic long allocations;
+
+long hone_allocation_count(void) { return atomic_load(&allocations); }
+
+static void count(void) { atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed); }
+
+void *malloc(size_t size) {
+    count();
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t number, size_t size) {
+    count();
+    return __libc_calloc(number, size);
+}
+
+void *realloc(void *memory, size_t size) {
+    count();
+    return __libc_realloc(memory, size);
+}
+
+void *memalign(size_t alignment, size_t size) {
+    count();
+    return __libc_memalign(alignment, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
+
+int posix_memalign(void **memory, size_t alignment, size_t size) {
+    void *found = memalign(alignment, size);
+    if (!found) return ENOMEM;
+    *memory = found;
+    return 0;
+}
