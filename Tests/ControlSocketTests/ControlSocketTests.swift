@@ -71,7 +71,7 @@ struct ControlSocketTests {
         let new = try answer.decoded(ControlAnswer.self)
         #expect(new.name == "better" && new.job != job && new.state == .held)
         #expect(try await daemon.store.job(job)?.summary.state == .cancelled)
-        #expect(try readText("\(daemon.root.runs)/\(new.job)-better/spec.json").contains("\"steps\":20"))
+        #expect(try readText("\(daemon.root.runs)/\(new.job)-better/spec.json").contains("\"better\""))
         let wrong = try await daemon.ask("POST", "/v1/jobs/\(new.job)/edit", Array("name: 3\n".utf8))
         #expect(wrong.status == 409 && wrong.text.contains("method"))
         _ = try await daemon.submit("waits", "after: [better]")
@@ -115,7 +115,7 @@ struct ControlSocketTests {
     @Test func aListenerHearsWhatHappensNow() async throws {
         let daemon = try await ListeningDaemon()
         let job = try await daemon.submit("first", "hold: true")
-        let descriptor = try daemon.client()
+        let descriptor = try await daemon.client()
         defer { close(descriptor) }
         let request = "GET /v1/jobs/\(job)/events HTTP/1.1\r\nHost: hone\r\nAccept: text/event-stream\r\n\r\n"
         _ = Array(request.utf8).withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }

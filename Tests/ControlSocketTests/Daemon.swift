@@ -37,7 +37,13 @@ final class ListeningDaemon: Sendable {
         let control = ControlServer(
             path: root.socket, mode: mode, desk: Desk(supervisor: supervisor, store: store), logger: logger)
         server = Task { try await control.run() }
-        for _ in 0..<500 where !exists { try await Task.sleep(for: .milliseconds(10)) }
+        for _ in 0..<500 {
+            if let descriptor = try? await client() {
+                close(descriptor)
+                break
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
     }
 
     /// Ends everything. Called at the end of each test, since a deinitializer cannot wait.
@@ -48,8 +54,6 @@ final class ListeningDaemon: Sendable {
         _ = try? await server.value
         try removeTree(directory)
     }
-
-    private var exists: Bool { (try? client()).map { close($0) == 0 } ?? false }
 
     /// Drops a job and waits until it is in the queue.
     func submit(_ name: String, _ more: String = "") async throws -> Int64 {
@@ -72,8 +76,14 @@ final class ListeningDaemon: Sendable {
         Issue.record("job \(job) did not become \(state.rawValue)")
     }
 
-    /// A connected socket.
-    func client() throws -> Int32 {
+    /// A connected socket. Connecting may wait for the server, so it does not happen on a thread the server needs.
+    func client() async throws -> Int32 {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Result { try self.connected() }) }
+        }
+    }
+
+    private func connected() throws -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -107,7 +117,7 @@ final class ListeningDaemon: Sendable {
 
     /// Sends bytes and reads until the other side closes.
     func send(_ bytes: [UInt8]) async throws -> Answer {
-        let descriptor = try client()
+        let descriptor = try await client()
         return await withCheckedContinuation { continuation in
             Thread.detachNewThread {
                 var left = bytes[...]

@@ -39,7 +39,7 @@ struct HostileClientTests {
         let daemon = try await ListeningDaemon()
         var open: [Int32] = []
         for index in 0..<20 {
-            let descriptor = try daemon.client()
+            let descriptor = try await daemon.client()
             open.append(descriptor)
             let piece = Array("POST /v1/drops HTTP/1.1\r\nContent-Len".utf8)
             if index % 2 == 0 { _ = piece.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } }
@@ -56,7 +56,8 @@ struct HostileClientTests {
         let daemon = try await ListeningDaemon()
         let job = try await daemon.submit("first", "hold: true")
         for _ in 0..<2000 { try await daemon.store.note("noise", job: job, actor: "test", now: SystemTime().wall) }
-        let descriptors = try (0..<8).map { _ in try daemon.client() }
+        var descriptors: [Int32] = []
+        for _ in 0..<8 { descriptors.append(try await daemon.client()) }
         let request = Array("GET /v1/events?follow HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
         for descriptor in descriptors {
             _ = request.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
