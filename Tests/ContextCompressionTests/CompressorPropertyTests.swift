@@ -43,7 +43,8 @@ import Transformer
         let singleGradients = try #require(autoencoder.compressor.parameters.gradients).doubles
         #expect(mismatch(whole.softTokens.doubles, softTokens, limit: limit, "soft tokens") == nil)
         #expect(mismatch([loss], [singleLoss], limit: limit, "loss") == nil)
-        #expect(mismatch(gradients, singleGradients, limit: limit, "gradients") == nil)
+        let largest = singleGradients.reduce(1) { max($0, abs($1)) }
+        #expect(mismatch(gradients, singleGradients, limit: limit * largest, "gradients") == nil)
     }
 
     /// Attention is causal on both sides of merging: groups that are complete stay as they are.
