@@ -43,7 +43,7 @@ struct TimedSoftTokens: ParsableCommand {
         return (0..<count).map { 3 + Int32(random.uniform(UInt64($0)) * 1000) }
     }
 
-    /// One row of the table; medians in seconds.
+    /// One row of the table, in seconds.
     private struct Line: Encodable {
         let what: String
         let contextRows: Int
@@ -68,7 +68,7 @@ struct TimedSoftTokens: ParsableCommand {
 
 /// What is timed.
 struct SoftTokenBench {
-    /// Medians in seconds.
+    /// The least of all repetitions, in seconds.
     struct Times {
         let prefix, question, write, perToken: Double
     }
@@ -89,7 +89,7 @@ struct SoftTokenBench {
         let origin = CompressedContext.Origin(
             compressor: "", baseModel: "", groupSize: rate, remainder: .mean, segmentLength: model.contextLength)
         var text = try compressor.compress(context, origin)
-        let compress = median(try seconds(repetitions) { text = try compressor.compress(context, origin) })
+        let compress = least(try seconds(repetitions) { text = try compressor.compress(context, origin) })
         let count = text.count
         let times = try text.softTokens.withUnsafeMutableBufferPointer { buffer in
             let base = buffer.baseAddress
@@ -108,19 +108,19 @@ struct SoftTokenBench {
         var session = PromptSession(
             model, capacity: capacity, Context(arena: arena, team: team, gradients: []))
         let start = session.mark()
-        let prefix = median(
+        let prefix = least(
             try seconds(repetitions) {
                 session.rewind(to: start)
                 try readContext(&session)
             })
         let read = session.mark()
-        let asked = median(
+        let asked = least(
             try seconds(repetitions) {
                 session.rewind(to: read)
                 try session.read(question)
             })
         let before = session.mark()
-        let write = median(
+        let write = least(
             try seconds(repetitions) {
                 session.rewind(to: before)
                 _ = try session.write(maximumNewTokens: new)
@@ -128,10 +128,8 @@ struct SoftTokenBench {
         return Times(prefix: prefix, question: asked, write: write, perToken: write / Double(new))
     }
 
-    private func median(_ values: [Double]) -> Double {
-        let sorted = values.sorted()
-        return sorted[sorted.count / 2]
-    }
+    /// The least of some repetitions: what the work takes when nothing else disturbs it.
+    private func least(_ values: [Double]) -> Double { values.min() ?? 0 }
 }
 
 /// Multiply-adds of a prefill, without attention, as the paper's cost model counts them.
