@@ -23,6 +23,7 @@ enum {
     column_block = 2304, // of b: 2.6 MB
     strip_size = depth_block * lanes,
     few_rows = 8,
+    few_rows_from = 1 << 15, // elements of b: smaller ones are packed, and a row's sums do not depend on its batch
 };
 
 static int found_kernels(void) {
@@ -225,7 +226,7 @@ INLINE_WIDE void multiply_few(
 WIDE static int multiply_without_packing(
     const hone_f32_operand *a, const hone_f32_operand *b, float *c, size_t stride, size_t rows, size_t columns,
     size_t depth, float scale, int accumulate) {
-    if (rows > few_rows || !a->depth_is_contiguous || !b->depth_is_contiguous) return 0;
+    if (rows > few_rows || columns * depth < few_rows_from || !a->depth_is_contiguous || !b->depth_is_contiguous) return 0;
 #define FEW(N)                                                                                                         \
     case N:                                                                                                            \
         multiply_few(a->base, a->stride, b->base, b->stride, c, stride, N, columns, depth, scale, accumulate);         \
