@@ -31,10 +31,11 @@ struct Run: AsyncParsableCommand {
     var worker: String?
 
     func run() async throws {
+        let early = EarlyStop()
         let logger = makeLogger()
         let root = options.place
         do {
-            let outcome = try await serve(root, logger)
+            let outcome = try await serve(root, logger, early)
             if outcome == .idle(allSucceeded: false) { throw ExitCode.failure }
         } catch let code as ExitCode {
             throw code
@@ -44,20 +45,20 @@ struct Run: AsyncParsableCommand {
         }
     }
 
-    private func serve(_ root: Root, _ logger: Logger) async throws -> Supervisor.Outcome {
+    private func serve(_ root: Root, _ logger: Logger, _ early: EarlyStop) async throws -> Supervisor.Outcome {
         let configuration = try checkedConfiguration(root).0
         try root.prepare()
         guard let lock = try DaemonLock.acquire(root) else {
             logger.error("another daemon works on \(root.spool); only one can")
             throw ExitCode.unavailable
         }
-        let outcome = try await supervise(root, configuration, logger)
+        let outcome = try await supervise(root, configuration, logger, early)
         _ = consume lock
         return outcome
     }
 
     private func supervise(
-        _ root: Root, _ configuration: Configuration, _ logger: Logger
+        _ root: Root, _ configuration: Configuration, _ logger: Logger, _ early: EarlyStop
     ) async throws -> Supervisor.Outcome {
         let worker = try WorkerProgram.find(worker)
         let store = try openQueue(root, logger)
@@ -74,7 +75,7 @@ struct Run: AsyncParsableCommand {
         let control = ControlServer(
             path: root.socket, mode: root.isPrivate ? 0o600 : 0o660, desk: Desk(supervisor: supervisor, store: store),
             logger: logger)
-        let outcome = try await Daemon.run(supervisor, logger: logger, control: control) {
+        let outcome = try await Daemon.run(supervisor, logger: logger, control: control, early: early) {
             _ = try await store.backup(now: SystemTime().wall)
         }
         try await store.close()

@@ -13,14 +13,15 @@ package enum Daemon {
     ///
     /// - Parameters:
     ///   - control: answers people while the supervisor works; ends after it.
+    ///   - early: signals that have come since the process began.
     ///   - backup: saves the queue; called once a day.
     package static func run(
-        _ supervisor: Supervisor, logger: Logger, control: any Service,
+        _ supervisor: Supervisor, logger: Logger, control: any Service, early: EarlyStop,
         backup: @escaping @Sendable () async throws -> Void
     ) async throws -> Supervisor.Outcome {
         // A worker that has just died must not take the daemon with it.
         _ = hone_ignore_sigpipe()
-        let service = SupervisorService(supervisor: supervisor)
+        let service = SupervisorService(supervisor: supervisor, early: early)
         var quiet = logger
         quiet.logLevel = max(.warning, logger.logLevel)
         let group = ServiceGroup(
@@ -42,11 +43,17 @@ package enum Daemon {
 /// The supervisor as one service of the group.
 private final class SupervisorService: Service {
     let supervisor: Supervisor
+    let early: EarlyStop
     let outcome = Mutex<Supervisor.Outcome?>(nil)
 
-    init(supervisor: Supervisor) { self.supervisor = supervisor }
+    init(supervisor: Supervisor, early: EarlyStop) {
+        self.supervisor = supervisor
+        self.early = early
+    }
 
     func run() async throws {
+        // The group listens to signals before it starts a service, so none falls in between.
+        if early.wasAsked { return }
         let ended = try await withGracefulShutdownHandler {
             try await supervisor.run()
         } onGracefulShutdown: { [supervisor] in
