@@ -72,24 +72,30 @@ def describe(result):
     return result.get("error") or f"{statistics.median(result['seconds']):.3f} s"
 
 
-def main():
-    settings = options()
-    home = pathlib.Path(os.environ["OUT"])
-    home.mkdir(parents=True, exist_ok=True)
-    measured = []
+def selected(settings, home):
+    """Every case that was asked for, with its shape and precision."""
     for shape in settings.shape:
         folder = inputs.model_folder(os.environ["HONE_BENCH"], home, shape)
         for precision in settings.precision:
             for case in Cases(home, folder, shape, precision).all():
-                if settings.only and not any(wanted in case.name for wanted in settings.only):
-                    continue
-                results = measure(case, settings, precision, home)
-                measured.append(dict(
-                    shape=shape, precision=precision, case=case.name, unit=case.unit, amount=case.amount,
-                    flops=case.flops, threads=settings.threads, contenders=results))
-                report.case(measured[-1])
+                if not settings.only or any(wanted in case.name for wanted in settings.only):
+                    yield shape, precision, case
+
+
+def main():
+    settings = options()
+    home = pathlib.Path(os.environ["OUT"])
+    home.mkdir(parents=True, exist_ok=True)
     output = settings.output or home / time.strftime("speed-%Y%m%d-%H%M%S.json")
-    output.write_text(json.dumps(dict(machine=machine.description(), measured=measured), indent=1))
+    measured = []
+    for shape, precision, case in selected(settings, home):
+        results = measure(case, settings, precision, home)
+        measured.append(dict(
+            shape=shape, precision=precision, case=case.name, unit=case.unit, amount=case.amount, flops=case.flops,
+            threads=settings.threads, contenders=results))
+        report.case(measured[-1])
+        # After every case: a run that is cut off leaves what it has.
+        output.write_text(json.dumps(dict(machine=machine.description(), measured=measured), indent=1))
     print(f"\n{output}")
 
 
