@@ -120,12 +120,21 @@ package struct QueueRebuild: Sendable {
             for name in names[number] ?? [] {
                 do {
                     jobs.append(try job(name, accepted, &waiting))
+                } catch where Self.isUnbegun(root.run(name.id, name.name)) {
+                    // Killed before the specification was written: the file is still in the drop directory.
+                    try removeTree(root.run(name.id, name.name).path)
                 } catch {
                     report.unreadable.append("\(root.runs)/\(name.directory): \(error)")
                 }
             }
         }
         return (jobs, max(accepted.highest, names.keys.max() ?? 0))
+    }
+
+    /// Whether a directory was made and nothing was ever written into it to the end.
+    private static func isUnbegun(_ run: RunDirectory) -> Bool {
+        guard let names = try? directoryNames(run.path) else { return false }
+        return names.allSatisfy { $0.hasPrefix(".") }
     }
 
     private static func spec(_ drop: AcceptedFiles.Drop) throws -> JobSpec {
