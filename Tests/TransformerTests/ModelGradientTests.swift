@@ -89,7 +89,10 @@ struct ModelGradientTests {
         for entry in store.entries {
             let parameter = store.parameter(entry)
             let gradient = try #require(parameter.gradient)
-            let problem = gradientMismatch(parameter.value, gradient: gradient, every: 4, entry.name) { loss(run) }
+            // A smaller step than usual: whole modules and adapters together bend the loss more.
+            let problem = gradientMismatch(parameter.value, gradient: gradient, every: 4, step: 2e-6, entry.name) {
+                loss(run)
+            }
             #expect(problem == nil)
         }
     }
