@@ -68,7 +68,8 @@ package final class ModelWeights {
                 let elements = try Self.freeze(entry, checkpoint.tensor(entry), converted, team.products)
                 parameters[entry.role] = Parameter(elements: elements)
             }
-            self.files = files
+            // What was copied need not stay mapped: in full training the file's pages would count as resident memory.
+            self.files = frozen.isEmpty ? nil : files
         case .random(let seed):
             files = nil
             converted = try Self.arena(for: frozen)
