@@ -60,6 +60,7 @@ struct RecoveryTests {
         try removeTree("\(shop.root)/db")
         try removeTree("\(shop.root)/jobs/accepted")
         try makeDirectory("\(shop.root)/runs/7-unreadable")
+        try shop.write("{}", to: "runs/7-unreadable/spec.json")
         #expect(try await shop.settle().status == 78)
         try makeDirectory("\(shop.root)/db")
         let recovered = try await run(Programs.command, ["recover", "--root", shop.root])
