@@ -21,6 +21,21 @@ struct KernelParityTests {
         #expect(relativeError(d, ReferenceMath.transposed(expected)) < tolerance)
     }
 
+    /// Few rows with a large and a small other side, and many rows.
+    @Test(
+        .enabled(if: ThreadTeam.multipliesItself, "the library promises nothing"),
+        arguments: [(7, 3000, 40), (8, 100, 40), (40, 12, 4000), (300, 70, 577)])
+    func productsDoNotDependOnThreads(shape: (Int, Int, Int)) throws {
+        let (m, n, k) = shape
+        let results = try [1, 2, 5].map { threads in
+            let bench = try Bench(threads: threads)
+            let c = bench.zeros(m, n)
+            multiply(bench.normal(m, k, stream: 1).n, bench.normal(n, k, stream: 2).t, into: c, bench.context)
+            return c.values
+        }
+        #expect(results.allSatisfy { $0 == results[0] })
+    }
+
     @Test func productWithoutTermsIsZero() throws {
         let bench = try Bench()
         let c = bench.normal(4, 4, stream: 1)

@@ -7,12 +7,12 @@ import Transformer
 /// A step works in its arena: forward and backward ask the heap for nothing, on any number of threads. Counted in a
 /// process of its own, where no other test allocates.
 @Suite struct AllocationTests {
-    @Test(.enabled(if: multipliesItself, "the library allocates in its products"))
+    @Test(.enabled(if: ThreadTeam.multipliesItself, "the library allocates in its products"))
     func stepsAllocateNothingOnOneThread() async {
         await #expect(processExitsWith: .success) { try expectNoAllocations(threads: 1) }
     }
 
-    @Test(.enabled(if: multipliesItself, "the library allocates in its products"))
+    @Test(.enabled(if: ThreadTeam.multipliesItself, "the library allocates in its products"))
     func stepsAllocateNothingOnTwoThreads() async {
         await #expect(processExitsWith: .success) { try expectNoAllocations(threads: 2) }
     }
@@ -26,8 +26,6 @@ import Transformer
         }
     }
 }
-
-private let multipliesItself = ThreadTeam.multiplyKernelName == "own AVX-512"
 
 private func expectNoAllocations(threads: Int) throws {
     let team = try ThreadTeam(threads: threads)

@@ -4,17 +4,14 @@ internal import COpenBLAS
 /// The fixed team of threads that runs every kernel of one worker process.
 ///
 /// The caller is one of its threads, so a team is used from one thread at a time. Work is split statically, or
-/// dynamically where tasks write disjoint memory; results never depend on the split.
+/// dynamically where tasks write disjoint memory: the same number of threads gives the same bits.
 package final class ThreadTeam: @unchecked Sendable {
     /// Number of threads, the caller included.
     package let threads: Int
     private let handle: OpaquePointer
 
-    /// Memory for products in bfloat16; nil when products are in the engine's own type.
-    let narrowProducts: NarrowProducts?
-
     /// In what the team multiplies: what it was asked for, or `full` where the processor cannot.
-    package var products: ProductPrecision { narrowProducts == nil ? .full : .bfloat16 }
+    package let products: ProductPrecision
 
     /// Starts `threads` − 1 threads. OpenBLAS is told to keep to the calling thread: the team splits the products.
     ///
@@ -24,7 +21,7 @@ package final class ThreadTeam: @unchecked Sendable {
         guard threads > 0, let handle = hone_team_create(Int32(threads)) else { throw .noThreads(count: threads) }
         self.handle = handle
         self.threads = threads
-        narrowProducts = products == .bfloat16 ? NarrowProducts(threads: threads) : nil
+        self.products = products.possible
     }
 
     deinit { hone_team_destroy(handle) }
@@ -38,19 +35,14 @@ package final class ThreadTeam: @unchecked Sendable {
     /// Splits 0 ..< `count` into one contiguous part per thread, each a multiple of `grain` but the last, and runs
     /// `body` on the parts that are not empty. Less than two grains run on the caller alone.
     package func parallel(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
-        parts(count, grain: grain) { range, _ in body(range) }
-    }
-
-    /// The same split; `body` also gets the number of the thread it runs on.
-    func parts(_ count: Int, grain: Int, _ body: (_ range: Range<Int>, _ thread: Int) -> Void) {
         guard count > 0 else { return }
         let grains = (count + grain - 1) / grain
-        if threads == 1 || grains < 2 { return body(0..<count, 0) }
+        if threads == 1 || grains < 2 { return body(0..<count) }
         let team = threads
         everyThread { thread in
             let from = grains * thread / team * grain
             let to = min(count, grains * (thread + 1) / team * grain)
-            if from < to { body(from..<to, thread) }
+            if from < to { body(from..<to) }
         }
     }
 
@@ -68,9 +60,10 @@ package final class ThreadTeam: @unchecked Sendable {
     }
 
     /// Which kernels multiply matrices: our own, or OpenBLAS's by their name, such as "SkylakeX".
-    package static let multiplyKernelName = multipliesItself ? "own AVX-512" : String(cString: openblas_get_corename())
-
-    private static var multipliesItself: Bool { MemoryLayout<Real>.size == 4 && hone_f32_available() != 0 }
+    package static let multiplyKernelName =
+        multipliesItself ? "own AVX-512" : String(cString: openblas_get_corename())
+    /// Whether float32 products are our own on this processor.
+    package static var multipliesItself: Bool { ProductKernel.hasOwn }
     /// Version and build options of OpenBLAS. Asked for once: it writes the text anew at every call, into one buffer
     /// that all threads share.
     package static let multiplyLibraryName = String(cString: openblas_get_config())

@@ -118,25 +118,11 @@ int64_t hone_team_next(hone_team *team);
 // Zero pages of anonymous memory with huge pages asked for; null when there are none.
 void *hone_memory_map(size_t bytes);
 void hone_memory_unmap(void *memory, size_t bytes);
+enum { hone_packing_size = 4 << 20 };
+// Memory of the calling thread in which products are packed, mapped at its first use; null when there is none.
+void *hone_packing_memory(void);
 
 // ---- float32.c -------------------------------------------------------------------------------------------------
-
-// One side of a product: element (lane, depth) lies at lane · stride + depth when the depth is contiguous, else at
-// depth · stride + lane. A lane is a row of a or a column of b.
-typedef struct {
-    const float *base;
-    size_t stride;
-    int depth_is_contiguous;
-} hone_f32_operand;
-
-// Whether our own float32 products run here: with AVX-512, unless HONE_MATRIX_KERNELS=library is in the environment.
-int hone_f32_available(void);
-// c = scale · a · b (+ c when `accumulate`). Packs into memory of the calling thread, mapped at its first product.
-// Returns 0 without having done anything when there is none, or the kernels do not run here.
-int hone_f32_multiply(const hone_f32_operand *a, const hone_f32_operand *b, float *c, size_t stride, size_t rows,
-                      size_t columns, size_t depth, float scale, int accumulate);
-
-// ---- bfloat16.c ------------------------------------------------------------------------------------------------
 
 // One side of a product: element (lane, depth) lies at lane · stride + depth when the depth is contiguous, else at
 // depth · stride + lane. A lane is a row of a or a column of b. `narrow` numbers are bfloat16, others float32.
@@ -145,15 +131,26 @@ typedef struct {
     size_t stride;
     int depth_is_contiguous;
     int narrow;
-} hone_bf16_operand;
+} hone_operand;
+
+// Whether our own float32 products run here: with AVX-512, unless HONE_MATRIX_KERNELS=library is in the environment.
+int hone_f32_available(void);
+// c = scale · a · b (+ c when `accumulate`). Returns 0 without having done anything when there is no packing memory.
+int hone_f32_multiply(const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows,
+                      size_t columns, size_t depth, float scale, int accumulate);
+// The same for few rows and contiguous depths: b is read once, from memory, and nothing is packed. Sums have another
+// order than those of `hone_f32_multiply`.
+enum { hone_f32_most_rows = 8 };
+void hone_f32_multiply_rows(const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows,
+                            size_t columns, size_t depth, float scale, int accumulate);
+
+// ---- bfloat16.c ------------------------------------------------------------------------------------------------
 
 // to[i] = from[i], exactly.
 void hone_bf16_widen(const uint16_t *from, hone_real *to, size_t count);
-// Whether this processor has AVX512-BF16. The functions below need it.
+// Whether this processor has AVX512-BF16.
 int hone_bf16_available(void);
-// Bytes of packing memory that one product needs; aligned to 64.
-size_t hone_bf16_workspace_size(void);
-// c = scale · a · b (+ c when `accumulate`), both sides rounded to bfloat16 (to nearest even), sums in float32.
-// Subnormal numbers count as zero.
-void hone_bf16_multiply(const hone_bf16_operand *a, const hone_bf16_operand *b, float *c, size_t stride, size_t rows,
-                        size_t columns, size_t depth, float scale, int accumulate, void *workspace);
+// As `hone_f32_multiply` with both sides rounded to bfloat16 (to nearest even) and sums in float32. Subnormal numbers
+// count as zero.
+int hone_bf16_multiply(const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows,
+                       size_t columns, size_t depth, float scale, int accumulate);

@@ -1,0 +1,121 @@
+internal import CKernels
+internal import COpenBLAS
+
+/// Number type in which the two sides of a product are multiplied; sums are always in the engine's own type. Weights,
+/// gradients, activations and everything that is not a product are in the engine's type in either case.
+package enum ProductPrecision: Sendable, Equatable {
+    /// The engine's own type.
+    case full
+    /// Both sides rounded to bfloat16 while they are packed: about twice as fast where the processor can multiply it.
+    case bfloat16
+
+    /// What this processor can do of it.
+    var possible: ProductPrecision { self == .bfloat16 && hone_bf16_available() == 0 ? .full : self }
+}
+
+/// Which code computes a product on one thread. Chosen for the whole product, so that every element gets the same sums
+/// however the product is split over a team.
+enum ProductKernel {
+    /// OpenBLAS.
+    case library
+    /// Our own, in float32.
+    case packed
+    /// Our own, in float32, for few rows of a: b is read once and not packed.
+    case rows
+    /// Our own, in bfloat16.
+    case bfloat16
+
+    init(_ a: Operand, _ b: Operand, _ precision: ProductPrecision) {
+        if precision == .bfloat16, Self.suitsBFloat16(a, b) {
+            self = .bfloat16
+        } else if !Self.hasOwn {
+            self = .library
+        } else if Self.suitsRows(a, b) {
+            self = .rows
+        } else {
+            self = .packed
+        }
+    }
+
+    /// Whether float32 products are our own here.
+    static let hasOwn = MemoryLayout<Real>.size == 4 && hone_f32_available() != 0
+
+    /// A side of fewer numbers than 32 costs as much to pack as to multiply. A weight that exists in bfloat16 only is
+    /// always multiplied in it.
+    private static func suitsBFloat16(_ a: Operand, _ b: Operand) -> Bool {
+        min(a.rows, b.columns, a.columns) >= 32 || a.elements.isNarrow || b.elements.isNarrow
+    }
+
+    /// Only a large b is worth it: of small ones, a row's sums should not depend on how many rows there are.
+    private static func suitsRows(_ a: Operand, _ b: Operand) -> Bool {
+        a.rows <= hone_f32_most_rows && b.columns * a.columns >= 1 << 15 && !a.isTransposed && b.isTransposed
+    }
+
+    /// c = scale · a · b (+ c when `accumulate`).
+    func multiply(_ a: Operand, _ b: Operand, into c: Matrix, accumulate: Bool, scale: Real) {
+        guard c.rows > 0, c.columns > 0 else { return }
+        guard a.columns > 0 else {
+            if !accumulate { c.fill(0) }
+            return
+        }
+        #if DoublePrecision
+            multiplyByLibrary(a, b, into: c, accumulate: accumulate, scale: scale)
+        #else
+            if case .library = self {
+                multiplyByLibrary(a, b, into: c, accumulate: accumulate, scale: scale)
+            } else {
+                multiplyByOwn(a, b, into: c, accumulate: accumulate, scale: scale)
+            }
+        #endif
+    }
+
+    private func multiplyByLibrary(_ a: Operand, _ b: Operand, into c: Matrix, accumulate: Bool, scale: Real) {
+        guard case .full(let left) = a.elements, case .full(let right) = b.elements else {
+            preconditionFailure("a weight in bfloat16 needs a team that multiplies in bfloat16")
+        }
+        #if DoublePrecision
+            let product = cblas_dgemm
+        #else
+            let product = cblas_sgemm
+        #endif
+        product(
+            CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans,
+            blasint(c.rows), blasint(c.columns), blasint(a.columns), scale, left.base, blasint(left.stride),
+            right.base, blasint(right.stride), accumulate ? 1 : 0, c.base, blasint(c.stride))
+    }
+
+    #if !DoublePrecision
+        private func multiplyByOwn(_ a: Operand, _ b: Operand, into c: Matrix, accumulate: Bool, scale: Real) {
+            var left = a.elements.lanes(depthIsContiguous: !a.isTransposed)
+            var right = b.elements.lanes(depthIsContiguous: b.isTransposed)
+            precondition(
+                self == .bfloat16 || left.narrow == 0 && right.narrow == 0,
+                "a weight in bfloat16 needs a team that multiplies in bfloat16")
+            if self == .rows {
+                return hone_f32_multiply_rows(
+                    &left, &right, c.base, c.stride, c.rows, c.columns, a.columns, scale, accumulate ? 1 : 0)
+            }
+            let product = self == .bfloat16 ? hone_bf16_multiply : hone_f32_multiply
+            let done = product(
+                &left, &right, c.base, c.stride, c.rows, c.columns, a.columns, scale, accumulate ? 1 : 0)
+            precondition(done != 0, "no memory to pack the sides of a product in")
+        }
+    #endif
+}
+
+extension WeightMatrix {
+    fileprivate var isNarrow: Bool {
+        if case .narrow = self { true } else { false }
+    }
+
+    /// The window as one side of our own products.
+    fileprivate func lanes(depthIsContiguous: Bool) -> hone_operand {
+        let (stride, narrow) =
+            switch self {
+            case .full(let matrix): (matrix.stride, Int32(0))
+            case .narrow(let matrix): (matrix.stride, Int32(1))
+            }
+        return hone_operand(
+            base: address, stride: stride, depth_is_contiguous: depthIsContiguous ? 1 : 0, narrow: narrow)
+    }
+}
