@@ -114,6 +114,7 @@ let commands: [Target] = [
 
 let testing: [Target] = [
     .target(name: "CMalloc", path: "Tests/CMalloc"),
+    .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
     .target(
         name: "TestSupport", dependencies: ["Compute", "Safetensors", "Transformer", "DurableFiles"],
         path: "Tests/TestSupport", swiftSettings: strict),
@@ -141,16 +142,18 @@ let testing: [Target] = [
             "Training", "Transformer", "Alignment", "Compute", "Safetensors", "Tokenization", "DurableFiles",
             "TestSupport",
         ]),
-    tests("JobModelTests", ["JobModel"]),
-    tests("FuzzTests", ["JobModel", "Safetensors", "Datasets", "Tokenization"]),
+    tests("JobModelTests", ["JobModel", "SeededRandom"]),
+    tests("FuzzTests", ["JobModel", "Safetensors", "Datasets", "Tokenization", "SeededRandom"]),
     tests("DurableFilesTests", ["DurableFiles", "CDigest"]),
     tests("JobQueueTests", ["JobQueue", "JobModel", grdb]),
     tests("SystemdTests", ["Systemd"]),
-    tests("SupervisionTests", ["Supervision", "JobQueue", "JobModel", "DurableFiles", "CLinux", logging]),
+    tests(
+        "SupervisionTests",
+        ["Supervision", "JobQueue", "JobModel", "DurableFiles", "CLinux", "SeededRandom", logging]),
     tests(
         "ControlSocketTests",
         ["ControlSocket", "Supervision", "JobQueue", "JobModel", "DurableFiles", lifecycle, logging]),
-    tests("EndToEndTests", ["JobModel", "DurableFiles", "honed", "hone", "hone-worker", grdb]),
+    tests("EndToEndTests", ["JobModel", "DurableFiles", "SeededRandom", "honed", "hone", "hone-worker", grdb]),
 ]
 
 let package = Package(

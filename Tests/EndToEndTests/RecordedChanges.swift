@@ -1,4 +1,5 @@
 import Foundation
+import SeededRandom
 import Testing
 
 /// What a run did to the files below a root, in order, as Tests/Interposer wrote it down.

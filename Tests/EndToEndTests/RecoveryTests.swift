@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import SeededRandom
 import Testing
 
 /// The queue database lost, damaged or gone back to a backup while jobs wait and run.

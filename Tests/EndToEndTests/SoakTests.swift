@@ -1,6 +1,7 @@
 import DurableFiles
 import Foundation
 import JobModel
+import SeededRandom
 import Testing
 
 /// Hundreds of random kills of workers, of the daemon and of both, in one root with one queue. Off unless HONE_SOAK says

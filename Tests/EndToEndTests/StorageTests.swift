@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import SeededRandom
 import Testing
 
 /// The power fails at any moment of a run, and disks that fail in the middle.

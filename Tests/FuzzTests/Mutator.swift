@@ -1,3 +1,5 @@
+import SeededRandom
+
 /// Makes broken and strange texts out of good ones, the same for the same seed.
 ///
 /// It knows what the formats are made of (numbers, quoted strings, brackets, lines), since random bytes alone are
@@ -29,7 +31,7 @@ struct Mutator {
         return bytes
     }
 
-    mutating func below(_ bound: Int) -> Int { Int(random.next() % UInt64(max(1, bound))) }
+    mutating func below(_ bound: Int) -> Int { random.below(max(1, bound)) }
 
     private mutating func mutate(_ bytes: inout [UInt8]) {
         let place = below(bytes.count + 1)
@@ -78,20 +80,5 @@ struct Mutator {
     private mutating func repeatLine(_ bytes: inout [UInt8]) {
         let lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
         bytes += [10] + lines[below(lines.count)]
-    }
-}
-
-/// Random numbers that a seed repeats.
-struct SplitMix64 {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

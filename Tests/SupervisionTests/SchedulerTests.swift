@@ -1,4 +1,5 @@
 import JobModel
+import SeededRandom
 import Testing
 
 @testable import Supervision
@@ -118,7 +119,7 @@ struct SchedulerTests {
 
     /// Whatever comes in: no core twice, nothing beyond the capacity, every job either started or explained.
     @Test func invariantsHoldForRandomQueues() {
-        var random = SplitMix(state: 7)
+        var random = SplitMix64(7)
         for _ in 0..<500 {
             let waiting = (1...12).map { id in
                 Self.job(
@@ -135,18 +136,5 @@ struct SchedulerTests {
             #expect(started.reduce(30) { $0 + $1.memory } <= 100)
             #expect(Set(started.map(\.id)).union(decision.reasons.keys).count == waiting.count)
         }
-    }
-}
-
-/// A small generator with a fixed seed.
-struct SplitMix {
-    var state: UInt64
-
-    mutating func below(_ bound: Int) -> Int {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Int((z ^ (z >> 31)) % UInt64(bound))
     }
 }

@@ -1,0 +1,18 @@
+/// Random numbers that a seed repeats, so that a failure can be run again (Steele, Lea and Flood 2014).
+package struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    /// Equal seeds give equal numbers.
+    package init(_ seed: UInt64) { state = seed }
+
+    package mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    /// A number of 0 ..< `bound`, which is positive.
+    package mutating func below<Bound: FixedWidthInteger>(_ bound: Bound) -> Bound { Bound(next() % UInt64(bound)) }
+}
