@@ -24,6 +24,24 @@ struct HostileClientTests {
         try await daemon.end()
     }
 
+    /// Half a request is none, also where the half makes sense.
+    @Test(arguments: ["cancel", "edit"])
+    func aRequestThatIsCutOffChangesNothing(_ verb: String) async throws {
+        let daemon = try await ListeningDaemon()
+        let job = try await daemon.submit("first", "hold: true")
+        let body = "name: other\nmethod: sft\nmodel: base\ndataset: {train: rows.jsonl}\ntrain: {steps: 10}\n"
+        let head = "POST /v1/jobs/\(job)/\(verb) HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.utf8.count + 9)\r\n\r\n"
+        let descriptor = try await daemon.client()
+        _ = Array((head + body).utf8).withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        close(descriptor)
+        for _ in 0..<30 {
+            try await Task.sleep(for: .milliseconds(10))
+            #expect(try await daemon.ask("GET", "/healthz").status == 200)
+        }
+        #expect(try await daemon.store.jobs(JobPage(.all)).map(\.state) == [.held])
+        try await daemon.end()
+    }
+
     @Test func hugeHeadsAndBodies() async throws {
         let daemon = try await ListeningDaemon()
         let head = "GET /healthz HTTP/1.0\r\nX: \(String(repeating: "x", count: 1 << 20))\r\n\r\n"

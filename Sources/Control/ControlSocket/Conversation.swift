@@ -28,29 +28,43 @@ struct Conversation: Sendable {
                     wire.channel.close(promise: nil)
                 }
                 guard case .head(let head)? = try await parts.next() else { return late.cancel() }
-                var body: [UInt8] = []
-                var isTooLong = false
-                reading: while let part = try await parts.next() {
-                    switch part {
-                    case .body(let bytes) where body.count + bytes.readableBytes <= Self.longestBody:
-                        body.append(contentsOf: bytes.readableBytesView)
-                    case .body: isTooLong = true
-                    case .end: break reading
-                    case .head: return late.cancel()
-                    }
-                    if isTooLong { break reading }
-                }
+                let body = try await Self.body(&parts)
                 late.cancel()
-                let request = Request(head, body: body, requester: requester)
-                let reply =
-                    isTooLong
-                    ? Reply.refusal(.payloadTooLarge, "a body is at most \(Self.longestBody) bytes long")
-                    : await answer(request)
-                let goesOn = head.isKeepAlive && !isTooLong
-                try await send(reply, to: head, goesOn: goesOn, outbound)
-                guard goesOn else { return }
+                switch body {
+                case .cutOff: return
+                case .tooLong:
+                    let reply = Reply.refusal(.payloadTooLarge, "a body is at most \(Self.longestBody) bytes long")
+                    return try await send(reply, to: head, goesOn: false, outbound)
+                case .whole(let bytes):
+                    let reply = await answer(Request(head, body: bytes, requester: requester))
+                    try await send(reply, to: head, goesOn: head.isKeepAlive, outbound)
+                    guard head.isKeepAlive else { return }
+                }
             }
         }
+    }
+
+    private enum Body {
+        case whole([UInt8])
+        case tooLong
+        /// The other side went, or took too long: what has come is not what was meant, and nothing is done with it.
+        case cutOff
+    }
+
+    private static func body(
+        _ parts: inout NIOAsyncChannelInboundStream<HTTPServerRequestPart>.AsyncIterator
+    ) async throws -> Body {
+        var body: [UInt8] = []
+        while let part = try await parts.next() {
+            switch part {
+            case .body(let bytes) where body.count + bytes.readableBytes <= longestBody:
+                body.append(contentsOf: bytes.readableBytesView)
+            case .body: return .tooLong
+            case .end: return .whole(body)
+            case .head: return .cutOff
+            }
+        }
+        return .cutOff
     }
 
     private func answer(_ request: Request) async -> Reply {
