@@ -16,22 +16,14 @@ package struct Requester: Sendable, Hashable {
         self.groups = groups
     }
 
-    /// Looks up a user whose process has these numbers.
-    package static func lookUp(uid: UInt32, gid: UInt32) -> Requester {
-        guard let entry = getpwuid(uid) else {
-            return Requester(uid: uid, name: nil, groups: Set([groupName(gid)].compactMap { $0 }))
-        }
-        let name = String(cString: entry.pointee.pw_name)
-        var numbers = [gid_t](repeating: 0, count: 1024)
-        var count = Int32(numbers.count)
-        guard getgrouplist(name, gid, &numbers, &count) >= 0 else {
-            return Requester(uid: uid, name: name, groups: Set([groupName(gid)].compactMap { $0 }))
-        }
-        return Requester(uid: uid, name: name, groups: Set(numbers[..<Int(count)].compactMap(groupName)))
-    }
-
-    private static func groupName(_ gid: gid_t) -> String? {
-        getgrgid(gid).map { String(cString: $0.pointee.gr_name) }
+    /// Looks up a user.
+    ///
+    /// - Parameter gid: the group of the user's process; nil: the one the user logs in with.
+    package static func lookUp(uid: UInt32, gid: UInt32? = nil) -> Requester {
+        let account = Accounts.user(uid)
+        let first = gid ?? account?.gid
+        let numbers = account.flatMap { Accounts.groups(of: $0.name, and: first ?? $0.gid) } ?? [first].compactMap { $0 }
+        return Requester(uid: uid, name: account?.name, groups: Set(numbers.compactMap(Accounts.groupName)))
     }
 
     /// Who is written into the events.

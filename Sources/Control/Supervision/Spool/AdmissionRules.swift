@@ -1,4 +1,3 @@
-import Glibc
 package import JobModel
 
 /// What a specification has to satisfy on this machine, beyond being well written.
@@ -88,7 +87,7 @@ package struct AdmissionRules: Sendable {
 
     private func maySubmit(_ owner: UInt32) -> Bool {
         if configuration.allowUsers.isEmpty && configuration.allowGroups.isEmpty { return true }
-        let user = Requester.lookUp(uid: owner, gid: getpwuid(owner)?.pointee.pw_gid ?? gid_t.max)
+        let user = Requester.lookUp(uid: owner)
         return configuration.allows(uid: owner, name: user.name, groups: user.groups)
     }
 
