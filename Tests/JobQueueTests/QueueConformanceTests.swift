@@ -113,6 +113,35 @@ import Testing
         #expect(try await store.unsuccessfulEnds(after: 0) == 0)
     }
 
+    @Test func aRetryDoesNotWaitForTheEndOfTheBackoff() async throws {
+        let job = try await store.add("a", "retry: {backoff: 1h, max_failures: 3}")
+        #expect(try await store.end(job, try await store.start(job), .crash, step: 3) == .backoff)
+        #expect(try await store.queuedJobs().isEmpty)
+        #expect(try await store.retry(job, actor: "user", now: Fixtures.now) == .queued)
+        #expect(try await store.queuedJobs().map(\.notBefore) == [nil])
+        #expect(try await store.end(job, try await store.start(job), .crash, step: 4) == .backoff)
+        #expect(try await store.setWish(.cancel, for: job, actor: "user", now: Fixtures.now) == .cancelled)
+        #expect(try await store.retry(job, actor: "user", now: Fixtures.now) == .queued)
+        #expect(try await store.queuedJobs().map(\.notBefore) == [nil])
+    }
+
+    @Test func aRetriedJobThatNeverRanWaitsForItsTime() async throws {
+        let job = try await store.add("a", "not_before: 2100-01-02T03:04:05Z")
+        #expect(try await store.setWish(.cancel, for: job, actor: "user", now: Fixtures.now) == .cancelled)
+        #expect(try await store.retry(job, actor: "user", now: Fixtures.now) == .queued)
+        #expect(try await store.queuedJobs().first?.notBefore != nil)
+    }
+
+    @Test func aFileThatCannotBeReadIsKnownWithoutItsDigest() async throws {
+        let first = try await store.submit(try Fixtures.job("a"), from: Fixtures.file(1), now: Fixtures.now)
+        var unread = Fixtures.file(1)
+        unread.sha256 = String(repeating: "00", count: 32)
+        #expect(try await store.submissionInDrop(unread) == nil)
+        #expect(try await store.submissionInDrop(unread, wasRead: false) == first)
+        unread.inode = 2
+        #expect(try await store.submissionInDrop(unread, wasRead: false) == nil)
+    }
+
     @Test func theSameFailureAtTheSameStepIsPoison() async throws {
         let job = try await store.add("a", "retry: {max_failures: 50, backoff: 1s}")
         #expect(try await store.end(job, try await store.start(job), .crash, step: 7) == .backoff)

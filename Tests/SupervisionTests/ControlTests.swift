@@ -1,3 +1,4 @@
+import DurableFiles
 import JobModel
 import JobQueue
 import Testing
@@ -39,6 +40,30 @@ struct ControlTests {
         worker.exit(.exited(75))
         try await harness.turn(untilJob: 1, is: .cancelled)
         #expect(try harness.status("1-a").state == .cancelled)
+    }
+
+    @Test func anOrphanIsAskedForNoCheckpoint() async throws {
+        _ = try await running()
+        try harness.restart()
+        guard let lock = try FileLock.acquire(harness.root.run(1, "a").lock) else {
+            Issue.record("the lock is held by somebody else")
+            return
+        }
+        try await harness.supervisor.recover()
+        await #expect(throws: ControlError.self) { try await harness.supervisor.act(.ckpt, on: 1, by: Self.root) }
+        #expect(try await harness.store.events(after: 0, job: 1, limit: 100).allSatisfy { $0.type != "ckpt_requested" })
+        _ = consume lock
+    }
+
+    /// The decision is in the database: a status file that cannot be written is not a daemon that cannot work.
+    @Test func aDisplayThatFailsDoesNotDegradeTheDaemon() async throws {
+        try harness.drop("a.yaml", SupervisorHarness.spec("a", "hold: true"))
+        try await harness.turn(untilJob: 1, is: .held)
+        try removeTree("\(harness.root.runs)/1-a")
+        try harness.place.write("", to: "runs/1-a")
+        _ = try await harness.supervisor.act(.cancel, on: 1, by: Self.root)
+        #expect(try await harness.state(1) == .cancelled)
+        #expect(await harness.supervisor.degraded == nil)
     }
 
     @Test func aCheckpointIsOrdered() async throws {

@@ -116,6 +116,38 @@ struct IngestTests {
         #expect(try await jobs().map(\.name) == ["first"])
     }
 
+    /// Somebody tidies up under the running daemon: what was decided about a file stays decided.
+    @Test(arguments: ["accepted", "rejected"])
+    func aShelfThatIsRemovedIsMadeAgain(_ shelf: String) async throws {
+        await harness.supervisor.turn()
+        try removeTree("\(harness.root.spool)/\(shelf)")
+        try harness.drop("a.yaml", shelf == "accepted" ? SupervisorHarness.spec("first") : "nonsense")
+        try await harness.turn {
+            harness.time.advance(.seconds(1))
+            return try harness.place.exists("jobs/\(shelf)") && !harness.place.names("jobs/\(shelf)").isEmpty
+        }
+        #expect(!harness.place.exists("jobs/a.yaml"))
+        #expect(try await jobs().map(\.name) == (shelf == "accepted" ? ["first"] : []))
+        #expect(try harness.place.names("runs") == (shelf == "accepted" ? ["1-first"] : []))
+        #expect(await harness.supervisor.degraded == nil)
+    }
+
+    /// It has two names for a moment, after it became a job and before it was moved.
+    @Test func aCommittedFileThatCannotBeReadIsOnlyMoved() async throws {
+        await harness.supervisor.turn()
+        try removeTree("\(harness.root.spool)/accepted")
+        try harness.drop("a.yaml", SupervisorHarness.spec("first"))
+        try await harness.turn { try await !jobs().isEmpty }
+        link("\(harness.place.path)/jobs/a.yaml", "\(harness.place.path)/second")
+        try await harness.turn {
+            harness.time.advance(.seconds(1))
+            return harness.place.exists("jobs/accepted/1-a.yaml")
+        }
+        #expect(try await jobs().count == 1)
+        #expect(try harness.place.names("jobs/rejected").isEmpty)
+        #expect(harness.place.exists("runs/1-first/spec.json"))
+    }
+
     /// A crash between the commit and the move: the database has the job, the file lies where it was.
     @Test func aFileThatWasCommittedIsOnlyMoved() async throws {
         let text = SupervisorHarness.spec("first")

@@ -72,6 +72,18 @@ struct RecoveryTests {
         #expect(next.launch.start.fence == 2)
     }
 
+    /// What a lost queue left: numbers are given anew, and an empty directory must not stand in the way.
+    @Test func directoriesThatWereNeverBegunGo() async throws {
+        try harness.place.make("runs/7-ghost")
+        try harness.place.write("{", to: "runs/7-ghost/.spec.json.tmp")
+        try harness.place.make("runs/1-other")
+        try harness.place.make("runs/8-strange/checkpoints")
+        try harness.place.make("runs/notes")
+        try await harness.supervisor.recover()
+        #expect(try harness.place.names("runs") == ["1-first", "8-strange", "notes"])
+        #expect(harness.lines.all.contains { $0.hasPrefix("warning") && $0.contains("8-strange") })
+    }
+
     @Test func aClaimWithoutAProcessIsGivenBack() async throws {
         try await harness.supervisor.recover()
         let claimed = try await harness.store.claim(1, cores: [0], memory: 1, now: harness.time.wall)

@@ -44,6 +44,22 @@ struct SpoolTests {
         #expect(content(spool, "a.yaml") == "name: a\n")
     }
 
+    /// Only the time in which a file cannot be read counts, not how long it has lain there.
+    @Test func theTimeOfAFileThatCannotBeReadBeginsWithTheFirstFailure() throws {
+        var spool = try watcher(inotify: false)
+        try place.write("name: a\n", to: "jobs/a.yaml")
+        #expect(try due(&spool, at: 0) == [])
+        #expect(try due(&spool, at: 100) == ["a.yaml"])
+        let name = DropName("a.yaml")
+        #expect(spool.unsettledTime(of: name, now: .seconds(100)) == .zero)
+        #expect(spool.unsettledTime(of: name, now: .seconds(130)) == .seconds(30))
+        spool.settled(name)
+        #expect(spool.unsettledTime(of: name, now: .seconds(140)) == .zero)
+        try place.write("b\n", to: "jobs/a.yaml", appending: true)
+        #expect(try due(&spool, at: 150) == [])
+        #expect(spool.unsettledTime(of: name, now: .seconds(151)) == .zero)
+    }
+
     @Test func aRenameNeedsNoWaiting() throws {
         var spool = try watcher(inotify: true)
         #expect(try due(&spool, at: 0) == [])

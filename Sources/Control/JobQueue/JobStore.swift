@@ -8,7 +8,9 @@ package protocol JobStore: Sendable {
     // MARK: Dropped files
 
     /// What became of this very file, if it was examined before and its move is still to be done.
-    func submissionInDrop(_ file: SubmittedFile) async throws -> Submission?
+    ///
+    /// - Parameter wasRead: false for a file whose bytes are not known; then its digest is not compared.
+    func submissionInDrop(_ file: SubmittedFile, wasRead: Bool) async throws -> Submission?
 
     /// Makes a job of a file: the job, its dependencies, its inputs and the record of the file, all or nothing.
     ///
@@ -121,6 +123,9 @@ package protocol JobStore: Sendable {
     /// One job.
     func job(_ id: Int64) async throws -> JobDetails?
 
+    /// Names of the run directories of all jobs.
+    func runNames() async throws -> Set<String>
+
     /// The newest job of a name, of one user or of any.
     func newestJob(named name: String, uid: Int64?) async throws -> Int64?
 
@@ -147,6 +152,11 @@ package protocol JobStore: Sendable {
 }
 
 extension JobStore {
+    /// What became of this very file, which was read.
+    package func submissionInDrop(_ file: SubmittedFile) async throws -> Submission? {
+        try await submissionInDrop(file, wasRead: true)
+    }
+
     /// Records what the owner wants, whether the job runs or waits.
     package func setWish(
         _ wish: JobWish, for job: Int64, actor: String, now: Timestamp

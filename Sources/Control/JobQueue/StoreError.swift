@@ -14,11 +14,6 @@ package enum StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The connection does not keep what it commits through a loss of power.
     case notDurable(String)
 
-    /// Whether trying again later may help.
-    package var isTransient: Bool {
-        if case .unavailable = self { true } else { false }
-    }
-
     package var description: String {
         switch self {
         case .staleWrite(let job, let fence):

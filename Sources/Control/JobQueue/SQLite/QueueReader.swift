@@ -53,9 +53,12 @@ package struct QueueReader: Sendable {
     /// How many unfinished jobs there are in each state.
     package func liveCounts() throws -> [JobState: Int] { try read { try SummaryRows.liveCounts(in: $0) } }
 
-    /// Events after a number, oldest first.
+    /// Events after a number, oldest first. A negative number counts from the newest event of all.
     package func events(after sequence: Int64, job: Int64?, limit: Int) throws -> [QueueEvent] {
-        try read { try SummaryRows.events(after: sequence, job: job, limit: limit, in: $0) }
+        try read { database in
+            let newest = try sequence < 0 ? SummaryRows.lastSequence(in: database) : 0
+            return try SummaryRows.events(after: max(0, newest + sequence), job: job, limit: limit, in: database)
+        }
     }
 
     private func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {

@@ -210,6 +210,10 @@ enum SummaryRows {
         return counts
     }
 
+    static func lastSequence(in database: Database) throws -> Int64 {
+        try Int64.fetchOne(database, sql: "SELECT max(seq) FROM events") ?? 0
+    }
+
     static func events(after sequence: Int64, job: Int64?, limit: Int, in database: Database) throws -> [QueueEvent] {
         let scope = job == nil ? "" : "AND job_id = :job"
         var arguments: StatementArguments = ["seq": sequence, "limit": limit]

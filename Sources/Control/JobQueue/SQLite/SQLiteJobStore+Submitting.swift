@@ -3,8 +3,8 @@ import GRDB
 package import JobModel
 
 extension SQLiteJobStore {
-    package func submissionInDrop(_ file: SubmittedFile) async throws -> Submission? {
-        try await read { try SubmissionRows.inDrop(file, in: $0) }
+    package func submissionInDrop(_ file: SubmittedFile, wasRead: Bool) async throws -> Submission? {
+        try await read { try SubmissionRows.inDrop(file, wasRead: wasRead, in: $0) }
     }
 
     package func submit(_ job: NewJob, from file: SubmittedFile, now: Timestamp) async throws -> Submission {
@@ -83,16 +83,18 @@ extension LifecycleWriter {
 
 /// Records of examined files.
 enum SubmissionRows {
-    static func inDrop(_ file: SubmittedFile, in database: Database) throws -> Submission? {
+    static func inDrop(_ file: SubmittedFile, wasRead: Bool = true, in database: Database) throws -> Submission? {
         try Row.fetchOne(
             database,
             sql: """
                 SELECT submissions.*, jobs.name AS job_name
                 FROM submissions LEFT JOIN jobs ON jobs.id = submissions.job_id
-                WHERE dev = ? AND ino = ? AND mtime_ns = ? AND size = ? AND sha256 = ? AND file_state = 'in_drop'
+                WHERE dev = ? AND ino = ? AND mtime_ns = ? AND size = ? AND (sha256 = ? OR NOT ?)
+                  AND file_state = 'in_drop' ORDER BY submissions.id DESC
                 """,
             arguments: [
                 file.device, file.inode, file.modifiedNanoseconds, file.size, try Hexadecimal.bytes(file.sha256),
+                wasRead,
             ]
         ).map(submission)
     }

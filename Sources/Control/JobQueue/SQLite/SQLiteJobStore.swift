@@ -39,6 +39,10 @@ extension SQLiteJobStore {
         try await read { try SummaryRows.details(id, in: $0) }
     }
 
+    package func runNames() async throws -> Set<String> {
+        try await read { try Set(String.fetchAll($0, sql: "SELECT run_dir FROM jobs")) }
+    }
+
     package func newestJob(named name: String, uid: Int64?) async throws -> Int64? {
         try await read { try SummaryRows.newest(named: name, uid: uid, in: $0) }
     }
@@ -56,7 +60,7 @@ extension SQLiteJobStore {
     }
 
     package func lastSequence() async throws -> Int64 {
-        try await read { try Int64.fetchOne($0, sql: "SELECT max(seq) FROM events") ?? 0 }
+        try await read { try SummaryRows.lastSequence(in: $0) }
     }
 
     package func unsuccessfulEnds(after sequence: Int64) async throws -> Int {

@@ -24,11 +24,13 @@ extension Supervisor {
         Boundary.controlBeforeCommit.reach()
         let new = try await store.replace(job, with: other, actor: requester.actor, now: time.wall)
         Boundary.controlAfterCommit.reach()
-        await guarded("showing jobs") {
+        do {
             try prepareRunDirectory(new, other.spec.name, canonical: other.canonical)
-            try await showWaiting(job)
-            try await showWaiting(new)
+        } catch {
+            logger.warning("job \(new) gets its directory when it starts: \(error)")
         }
+        await show(job)
+        await show(new)
         queueChanged()
         log(before).notice("job \(job) was replaced by job \(new), asked for by \(requester.actor)")
         return try await answer(new, "replaces job \(job)")

@@ -10,7 +10,7 @@ extension Supervisor {
     /// Does what `requester` asks of a job.
     package func act(_ verb: JobVerb, on job: Int64, by requester: Requester) async throws -> ControlAnswer {
         let before = try await changeable(job, by: requester)
-        try Self.check(verb, before)
+        try check(verb, before)
         Boundary.controlBeforeCommit.reach()
         try await decide(verb, before, actor: requester.actor)
         Boundary.controlAfterCommit.reach()
@@ -79,7 +79,7 @@ extension Supervisor {
         wake.signal()
     }
 
-    private static func check(_ verb: JobVerb, _ job: JobSummary) throws {
+    private func check(_ verb: JobVerb, _ job: JobSummary) throws {
         let state = job.state.rawValue
         switch verb {
         case .retry:
@@ -91,6 +91,10 @@ extension Supervisor {
         case .stop, .ckpt:
             guard job.state == .starting || job.state == .running else {
                 throw ControlError.refused("job \(job.id) is \(state), not running")
+            }
+            if verb == .ckpt, active[job.id] == nil {
+                throw ControlError.refused(
+                    "the worker of job \(job.id) cannot be told: it is about to start, or saves and ends with the last daemon")
             }
         case .cancel, .hold, .release, .pause, .resume:
             guard !job.state.isFinished else {
@@ -119,7 +123,7 @@ extension Supervisor {
         case .ckpt: active[job]?.orders.yield(.send(.checkpoint(reason: "asked for")))
         case .hold, .release, .resume, .retry: break
         }
-        await guarded("showing jobs") { try await showWaiting(job) }
+        await show(job)
         queueChanged()
     }
 

@@ -45,7 +45,7 @@ package final class InputHasher: Sendable {
     }
 
     private static func check(_ pin: InputPin) throws {
-        guard let now = DropDirectory.identity(in: AT_FDCWD, DropName(pin.path)) else {
+        guard let now = try DropDirectory.identity(in: AT_FDCWD, DropName(pin.path)) else {
             throw FileError(path: pin.path, operation: "hash", code: ENOENT)
         }
         let same =

@@ -94,10 +94,14 @@ package struct InputRoots: Sendable, Hashable {
         guard identity.isDirectory, let names = try? directoryNames("/proc/self/fd/\(found)") else {
             throw Refusal(key: role.rawValue, message: "\(path): expected a file or directory, found \(identity.kind)")
         }
-        return names.filter { !$0.hasPrefix(".") }.compactMap { name in
-            DropDirectory.identity(in: found, DropName(name)).flatMap {
-                $0.isRegular ? InputPin(role, "\(path)/\(name)", $0) : nil
+        do {
+            return try names.filter { !$0.hasPrefix(".") }.compactMap { name in
+                try DropDirectory.identity(in: found, DropName(name)).flatMap {
+                    $0.isRegular ? InputPin(role, "\(path)/\(name)", $0) : nil
+                }
             }
+        } catch {
+            throw Refusal(key: role.rawValue, message: "\(path): \(error)")
         }
     }
 }

@@ -66,7 +66,7 @@ package struct QueueRebuild: Sendable {
         }
         try await store.keepNumbersFree(upTo: found.highest)
         let census = try await store.census()
-        (report.jobs, report.live) = (census.all, census.live.count)
+        (report.jobs, report.live) = (census.all, census.live)
         MaintenanceBoundary.afterJobs.reach()
         try await store.close()
         let log = "\(Self.draft(root))-wal"
@@ -120,7 +120,7 @@ package struct QueueRebuild: Sendable {
             for name in names[number] ?? [] {
                 do {
                     jobs.append(try job(name, accepted, &waiting))
-                } catch where Self.isUnbegun(root.run(name.id, name.name)) {
+                } catch where root.run(name.id, name.name).isUnbegun {
                     // Killed before the specification was written: the file is still in the drop directory.
                     try removeTree(root.run(name.id, name.name).path)
                 } catch {
@@ -129,12 +129,6 @@ package struct QueueRebuild: Sendable {
             }
         }
         return (jobs, max(accepted.highest, names.keys.max() ?? 0))
-    }
-
-    /// Whether a directory was made and nothing was ever written into it to the end.
-    private static func isUnbegun(_ run: RunDirectory) -> Bool {
-        guard let names = try? directoryNames(run.path) else { return false }
-        return names.allSatisfy { $0.hasPrefix(".") }
     }
 
     private static func spec(_ drop: AcceptedFiles.Drop) throws -> JobSpec {
@@ -149,7 +143,9 @@ package struct QueueRebuild: Sendable {
         let digest = resolved.map { SHA256.hex(of: $0.bytes) }
         var source = accepted.source(of: name.id, specSHA256: digest)
         var isInDrop = false
-        if source == nil, evidence.result == nil, let place = waiting.firstIndex(where: { $0.specSHA256 == digest }) {
+        if source == nil, evidence.result == nil, let digest,
+            let place = waiting.firstIndex(where: { $0.specSHA256 == digest })
+        {
             // Committed, and killed before the file was moved: the next scan makes up for the move alone.
             source = waiting.remove(at: place)
             isInDrop = true

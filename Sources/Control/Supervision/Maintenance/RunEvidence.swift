@@ -62,6 +62,14 @@ struct RunEvidence {
     }
 }
 
+extension RunDirectory {
+    /// Whether the directory was made and nothing was ever written into it to the end.
+    var isUnbegun: Bool {
+        guard let names = try? directoryNames(path) else { return false }
+        return names.allSatisfy { $0.hasPrefix(".") }
+    }
+}
+
 extension Root {
     /// What only an earlier queue can have left; nil where there is nothing of the kind.
     package var tracesOfJobs: String? {

@@ -31,9 +31,14 @@ package final class DropDirectory: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Whether the path still names this directory.
+    /// Whether the paths of the directory and of its shelves still name what is open here.
     package var isCurrent: Bool {
-        guard let here = identity(of: descriptor), let there = Self.identity(in: AT_FDCWD, DropName(path)) else {
+        isOpen(descriptor, at: path, in: AT_FDCWD) && isOpen(accepted.descriptor, at: "accepted", in: descriptor)
+            && isOpen(rejected.descriptor, at: "rejected", in: descriptor)
+    }
+
+    private func isOpen(_ opened: Int32, at name: String, in directory: Int32) -> Bool {
+        guard let here = identity(of: opened), let there = try? Self.identity(in: directory, DropName(name)) else {
             return false
         }
         return here.isSameFile(as: there)
@@ -51,7 +56,8 @@ package final class DropDirectory: Sendable {
         while found.count < Self.scanLimit, let entry = readdir(stream) {
             let name = DropName(
                 bytes: withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) })
-            guard !name.isHidden, let identity = identity(of: name) else { continue }
+            // What cannot be looked at now keeps nobody else waiting; the next scan looks again.
+            guard !name.isHidden, let identity = try? identity(of: name) else { continue }
             found.append((name, identity))
         }
         return found.sorted {
@@ -59,12 +65,13 @@ package final class DropDirectory: Sendable {
         }
     }
 
-    /// What lies at `name` now, without following a link.
-    package func identity(of name: DropName) -> FileIdentity? { Self.identity(in: descriptor, name) }
+    /// What lies at `name` now, without following a link; nil if nothing does. Whatever else keeps it from being looked at
+    /// is an error.
+    package func identity(of name: DropName) throws -> FileIdentity? { try Self.identity(in: descriptor, name) }
 
     /// Reads the file at `name` if it is one, is ours to read, and holds still.
     package func examine(_ name: DropName) -> Examination {
-        guard let seen = identity(of: name), !seen.isDirectory else { return .gone }
+        guard let seen = try? identity(of: name), !seen.isDirectory else { return .gone }
         let unread = DroppedFile(name: name, identity: seen, sha256: SHA256.hex(of: []), bytes: [])
         guard seen.isRegular else { return .unacceptable(unread, reason: "expected a file, found \(seen.kind)") }
         guard seen.size <= Self.sizeLimit else {
@@ -116,10 +123,12 @@ package final class DropDirectory: Sendable {
         return hone_fstat(file, &status) == 0 ? FileIdentity(status) : nil
     }
 
-    static func identity(in directory: Int32, _ name: DropName) -> FileIdentity? {
+    static func identity(in directory: Int32, _ name: DropName) throws -> FileIdentity? {
         var status = hone_file_status()
-        guard name.withCString({ hone_lstatat(directory, $0, &status) }) == 0 else { return nil }
-        return FileIdentity(status)
+        if name.withCString({ hone_lstatat(directory, $0, &status) }) == 0 { return FileIdentity(status) }
+        let code = hone_errno()
+        guard code == ENOENT else { throw FileError(path: name.display, operation: "lstat", code: code) }
+        return nil
     }
 
     static func openDirectory(_ directory: Int32, _ name: String, at path: String) throws -> Int32 {

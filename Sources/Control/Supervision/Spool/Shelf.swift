@@ -28,22 +28,25 @@ package final class Shelf: Sendable {
     /// front when that name is taken. Forces both directories to the disk.
     ///
     /// Returns the name it got; nil when that file is not there any more. Something else that took its name in the
-    /// meantime is left alone, or put back if it was quicker than the check.
+    /// meantime is left alone, or put back if it was quicker than the check. While the file is there, whatever keeps it
+    /// from being moved is an error: also a shelf that was removed, which the next scan makes again.
     func take(
         _ source: DropName, _ identity: FileIdentity, from directory: DropDirectory, as name: String,
         alternative: String
     ) throws -> String? {
-        guard let present = directory.identity(of: source), present.isSameFile(as: identity) else { return nil }
+        guard try directory.holds(source, identity) else { return nil }
         var target = name
         while rename(source, in: directory, to: target) != 0 {
             switch hone_errno() {
-            case ENOENT: return nil
+            case ENOENT:
+                guard try directory.holds(source, identity) else { return nil }
+                throw FileError(path: path, operation: "rename into", code: ENOENT)
             case EEXIST where target == name: target = "\(alternative)-\(name)"
             case EEXIST: target = "\(target)-\(identity.inode)"
             default: throw FileError.last("rename", "\(directory.path)/\(source.display)")
             }
         }
-        if let moved = DropDirectory.identity(in: descriptor, DropName(target)), !moved.isSameFile(as: identity) {
+        if let moved = try DropDirectory.identity(in: descriptor, DropName(target)), !moved.isSameFile(as: identity) {
             _ = source.withCString { hone_rename_noreplace(descriptor, target, directory.descriptor, $0) }
             return nil
         }
@@ -73,7 +76,7 @@ package final class Shelf: Sendable {
     }
 
     /// Whether a file of this name lies here.
-    func holds(_ name: String) -> Bool { DropDirectory.identity(in: descriptor, DropName(name)) != nil }
+    func holds(_ name: String) throws -> Bool { try DropDirectory.identity(in: descriptor, DropName(name)) != nil }
 
     private func rename(_ source: DropName, in directory: DropDirectory, to target: String) -> Int32 {
         source.withCString { hone_rename_noreplace(directory.descriptor, $0, descriptor, target) }
@@ -81,5 +84,12 @@ package final class Shelf: Sendable {
 
     private func sync() throws {
         guard fsync(descriptor) == 0 else { throw FileError.last("fsync", path) }
+    }
+}
+
+extension DropDirectory {
+    /// Whether the file that `identity` describes still lies at `name`.
+    fileprivate func holds(_ name: DropName, _ identity: FileIdentity) throws -> Bool {
+        try self.identity(of: name)?.isSameFile(as: identity) == true
     }
 }

@@ -34,6 +34,8 @@ package struct SpoolWatcher {
         var quietSince: Duration
         var notBefore: Duration
         var cameByRename: Bool
+        /// Since when it cannot be read.
+        var unsettledSince: Duration?
     }
 
     /// The directory as it is open now; another one after it was replaced underneath.
@@ -87,6 +89,16 @@ package struct SpoolWatcher {
         entries[name]?.notBefore = now + settings.quiet
     }
 
+    /// For how long a file could not be read by now: since the first time this was asked, unless it settled in between.
+    mutating func unsettledTime(of name: DropName, now: Duration) -> Duration {
+        let since = entries[name]?.unsettledSince ?? now
+        entries[name]?.unsettledSince = since
+        return now - since
+    }
+
+    /// Says that a file could be read.
+    mutating func settled(_ name: DropName) { entries[name]?.unsettledSince = nil }
+
     private mutating func watch() {
         inotify = nil
         guard settings.usesInotify else { return }
@@ -99,7 +111,7 @@ package struct SpoolWatcher {
 
     private mutating func scan(_ now: Duration) throws {
         if !directory.isCurrent {
-            logger.warning("\(directory.path) was replaced; opening it anew")
+            logger.warning("\(directory.path) or a shelf in it was replaced or removed; opening it anew")
             directory = try DropDirectory(directory.path)
             entries = [:]
             watch()
@@ -114,7 +126,7 @@ package struct SpoolWatcher {
 
     private mutating func observe(_ name: DropName, _ now: Duration, cameByRename: Bool) {
         guard !name.isHidden else { return }
-        guard let identity = directory.identity(of: name) else {
+        guard let identity = try? directory.identity(of: name) else {
             entries[name] = nil
             return
         }

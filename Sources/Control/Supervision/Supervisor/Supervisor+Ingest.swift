@@ -22,10 +22,16 @@ extension Supervisor {
         let start = time.monotonic
         for (index, arrival) in arrivals.enumerated() {
             if index >= Self.batch, time.monotonic - start > Self.batchTime || isStopping { break }
-            if try await take(arrival, from: spool.directory) {
-                spool.forget(arrival.name)
-            } else {
-                spool.lookAgain(arrival.name, now: time.monotonic)
+            do {
+                if try await take(arrival, from: spool.directory) {
+                    spool.forget(arrival.name)
+                } else {
+                    spool.lookAgain(arrival.name, now: time.monotonic)
+                }
+            } catch {
+                // The directories may not be any more what is open here.
+                mustScan = true
+                throw error
             }
         }
     }
@@ -34,20 +40,32 @@ extension Supervisor {
     private func take(_ arrival: SpoolWatcher.Arrival, from directory: DropDirectory) async throws -> Bool {
         switch directory.examine(arrival.name) {
         case .gone: return true
-        case .unsettled where arrival.age < Self.unsettledLimit: return false
-        case .unsettled(let file, let reason), .unacceptable(let file, let reason):
-            if let earlier = try await store.submissionInDrop(file.submitted) {
-                try await finish(earlier, file, from: directory)
-            } else {
-                try await reject(file, Rejection(file.name, reason), from: directory)
-            }
+        case .unsettled(let file, let reason):
+            let hasTime = spool.unsettledTime(of: arrival.name, now: time.monotonic) < Self.unsettledLimit
+            return try await settle(file, reason, hasTime: hasTime, from: directory)
+        case .unacceptable(let file, let reason):
+            return try await settle(file, reason, hasTime: false, from: directory)
         case .read(let file):
+            spool.settled(arrival.name)
             if let earlier = try await store.submissionInDrop(file.submitted) {
                 try await finish(earlier, file, from: directory)
             } else {
                 let mayGrow = !arrival.isComplete && arrival.age < Self.unfinishedLimit
                 return try await admit(file, mayGrow: mayGrow, from: directory)
             }
+        }
+        return true
+    }
+
+    /// Deals with a file that was not read: one that the queue knows is moved, another refused when its time is over.
+    private func settle(
+        _ file: DroppedFile, _ reason: String, hasTime: Bool, from directory: DropDirectory
+    ) async throws -> Bool {
+        if let earlier = try await store.submissionInDrop(file.submitted, wasRead: false) {
+            try await finish(earlier, file, from: directory)
+        } else {
+            if hasTime { return false }
+            try await reject(file, Rejection(file.name, reason), from: directory)
         }
         return true
     }
@@ -131,9 +149,9 @@ extension Supervisor {
     /// Does what a submission stands for and marks it done. Everything here may be done again.
     private func finish(_ submission: Submission, _ file: DroppedFile, from directory: DropDirectory) async throws {
         if let job = submission.job, let name = submission.jobName {
-            if submission.outcome == .accepted {
+            if submission.outcome == .accepted, let source = try await store.source(of: job) {
                 let format = SpecFormat(fileName: file.name.display) ?? .yaml
-                let spec = try specification(in: file.bytes, format, named: file.name)
+                let spec = try specification(in: source, format, named: file.name)
                 try prepareRunDirectory(job, name, canonical: spec.canonicalJSON())
             }
             _ = try directory.accepted.take(
@@ -161,6 +179,15 @@ extension Supervisor {
         board.end(job, now: time.monotonic, wall: time.wall, logger: logger)
     }
 
+    /// As `showWaiting`, after something was decided and is done: a display that fails takes nothing of it back.
+    func show(_ job: Int64) async {
+        do {
+            try await showWaiting(job)
+        } catch {
+            logger.warning("job \(job) is not shown as it is: \(error)")
+        }
+    }
+
     func prepareRunDirectory(_ job: Int64, _ name: String, canonical: [UInt8]) throws {
         let run = root.run(job, name)
         try makeDirectory(run.path, mode: root.isPrivate ? 0o700 : 0o750)
@@ -172,7 +199,7 @@ extension Supervisor {
     /// Moves a refused file to rejected/ with its errors beside. The errors come first: a file that lies there
     /// unexplained would be a riddle.
     private func shelve(_ file: DroppedFile, because reason: String, from directory: DropDirectory) throws {
-        let taken = directory.rejected.holds(file.name.cleaned)
+        let taken = try directory.rejected.holds(file.name.cleaned)
         let name = taken ? "\(stamp)-\(file.name.cleaned)" : file.name.cleaned
         try directory.rejected.write(reason + "\n", as: "\(name).error.txt")
         Boundary.rejectAfterErrorFile.reach()

@@ -19,6 +19,7 @@ struct Orphan {
 extension Supervisor {
     /// Brings every open attempt to an end, or knows its worker for an orphan.
     func recover() async throws {
+        try await removeUnbegunRuns()
         let open = try await store.openAttempts()
         var lost = 0
         for attempt in open {
@@ -35,6 +36,25 @@ extension Supervisor {
             .recoverySummary,
             "\(open.count) attempts were open: \(lost) ended with the last daemon, \(orphans.count) still live",
             [.count: "\(open.count)"])
+    }
+
+    /// Removes directories that no job of the queue has and nothing was written into: their numbers may be given anew.
+    /// Others without a job are somebody's results, and left for people.
+    private func removeUnbegunRuns() async throws {
+        let found = try directoryNames(root.runs).compactMap(RunName.init)
+        guard !found.isEmpty else { return }
+        let known = try await store.runNames()
+        var strange: [String] = []
+        for name in found where !known.contains(name.directory) {
+            let run = root.run(name.id, name.name)
+            if run.isUnbegun {
+                try removeTree(run.path)
+            } else {
+                strange.append(name.directory)
+            }
+        }
+        guard let first = strange.first else { return }
+        logger.warning("\(strange.count) directories in \(root.runs) belong to no job, \(first) for one: hone doctor")
     }
 
     /// Tries again for workers that were still alive.
