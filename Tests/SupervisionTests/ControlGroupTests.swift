@@ -51,6 +51,20 @@ import Testing
         #expect(survey == .unavailable("\(place.path)/system.slice/honed.service lacks memory"))
     }
 
+    /// The daemon itself has gone into a group without a limit; those around it still count.
+    @Test func theLeastLimitAroundUsIsOurs() throws {
+        try place.make("system.slice/honed.service/supervisor")
+        try place.write("max\n", to: "system.slice/honed.service/supervisor/memory.max")
+        let membership = "0::/system.slice/honed.service/supervisor\n"
+        #expect(Machine.controlGroupLimit(mount: place.path, membership: membership) == nil)
+        try place.write("8589934592\n", to: "system.slice/honed.service/memory.max")
+        #expect(Machine.controlGroupLimit(mount: place.path, membership: membership) == 8 << 30)
+        try place.write("4294967296\n", to: "system.slice/memory.max")
+        #expect(Machine.controlGroupLimit(mount: place.path, membership: membership) == 4 << 30)
+        #expect(Machine.controlGroupLimit(mount: place.path, membership: "0::/\n") == nil)
+        #expect(Machine.controlGroupLimit(mount: place.path, membership: nil) == nil)
+    }
+
     @Test func theDaemonMovesAsideAndHandsControllersDown() throws {
         let groups = try groups()
         #expect(try place.read("system.slice/honed.service/supervisor/cgroup.procs") == "77")

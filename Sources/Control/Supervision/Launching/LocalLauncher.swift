@@ -65,22 +65,38 @@ package struct LocalLauncher: WorkerLauncher {
             launch.run.log(attempt: launch.start.attempt), .writeOnly, options: [.append, .create, .closeOnExec],
             permissions: [.ownerReadWrite, .groupRead])
         let killsBefore = ProcessIdentity.outOfMemoryKills()
-        let group = makeGroup(launch.start)
-        let result = try await Subprocess.run(
-            .path(FilePath(executable)), arguments: Arguments(arguments), environment: environment(for: launch.run, group),
-            workingDirectory: FilePath(launch.run.path), platformOptions: platformOptions, input: .inputWriter,
-            output: .sequence, error: .fileDescriptor(log, closeAfterSpawningProcess: true)
-        ) { execution in
-            join(group, execution.processIdentifier.value)
-            return await converse(execution, launch, orders, report)
+        let (result, usage) = try await inGroup(for: launch.start) { group in
+            try await Subprocess.run(
+                .path(FilePath(executable)), arguments: Arguments(arguments),
+                environment: environment(for: launch.run, group), workingDirectory: FilePath(launch.run.path),
+                platformOptions: platformOptions, input: .inputWriter, output: .sequence,
+                error: .fileDescriptor(log, closeAfterSpawningProcess: true)
+            ) { execution in
+                join(group, execution.processIdentifier.value)
+                return await converse(execution, launch, orders, report)
+            }
         }
-        let usage = group?.usage
-        await group?.remove()
         if let failure = result.closureResult { return WorkerExit(.notLaunched(failure), group: usage) }
         let kills = usage?.outOfMemoryKills ?? (ProcessIdentity.outOfMemoryKills() - killsBefore)
         return switch result.terminationStatus {
         case .exited(let code): WorkerExit(.exited(code), group: usage)
         case .signaled(let signal): WorkerExit(.signalled(signal), outOfMemoryKills: kills, group: usage)
+        }
+    }
+
+    /// Runs `body` with a group of its own, which is gone afterwards whatever happened.
+    private func inGroup<Value>(
+        for start: StartCommand, _ body: (AttemptGroup?) async throws -> Value
+    ) async throws -> (Value, GroupUsage?) {
+        let group = makeGroup(start)
+        do {
+            let value = try await body(group)
+            let usage = group?.usage
+            await group?.remove()
+            return (value, usage)
+        } catch {
+            await group?.remove()
+            throw error
         }
     }
 

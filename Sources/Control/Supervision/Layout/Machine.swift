@@ -61,10 +61,18 @@ package struct Machine: Sendable, Hashable {
         return (kilobytes ?? 1 << 20) * 1024
     }
 
-    private static func controlGroupLimit() -> Int64? {
-        guard let group = text("/proc/self/cgroup")?.split(separator: "\n").first(where: { $0.hasPrefix("0::") })
-        else { return nil }
-        return text("/sys/fs/cgroup\(group.dropFirst(3))/memory.max").flatMap { Int64($0) }
+    /// The least memory that our control group and those around it may use: a limit on any of them is one on us.
+    static func controlGroupLimit(
+        mount: String = "/sys/fs/cgroup", membership: String? = text("/proc/self/cgroup")
+    ) -> Int64? {
+        guard let own = membership?.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else { return nil }
+        var group = String(own.dropFirst(3))
+        var limits: [Int64?] = []
+        while true {
+            limits.append(text("\(mount)\(group)/memory.max").flatMap { Int64($0) })
+            if group == "/" { return limits.compactMap { $0 }.min() }
+            group = parentDirectory(group)
+        }
     }
 
     /// A small file of the kernel without its last newline; nil where it is missing.
