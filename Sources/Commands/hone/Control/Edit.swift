@@ -28,7 +28,9 @@ struct Edit: ParsableCommand {
         let client = DaemonClient(root.place)
         let path = "/v1/jobs/\(DaemonClient.segment(job))"
         guard let bytes = try newSpecification(client, path) else { return Terminal.say("nothing was changed") }
-        let answer = try askingDaemon { try client.post(ControlAnswer.self, "\(path)/edit", bytes) }
+        let answer = try askingDaemon { 
+            try client.post(ControlAnswer.self, "\(path)/edit", bytes, patience: DaemonClient.measuringPatience)
+        }
         if output.json { try printJSON(answer) } else { Terminal.say(answer.line) }
     }
 

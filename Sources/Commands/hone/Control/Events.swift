@@ -13,7 +13,7 @@ struct Events: ParsableCommand {
     @Option(help: ArgumentHelp("Only about this job.", valueName: "job"))
     var job: String?
 
-    @Option(help: ArgumentHelp("Only those after this number (default: the last 100).", valueName: "number"))
+    @Option(help: ArgumentHelp("Only those after this number (default: the last 100, or all of one job).", valueName: "number"))
     var after: Int64?
 
     @Flag(name: [.short, .long], help: "Go on with what happens from now on.")
@@ -25,22 +25,29 @@ struct Events: ParsableCommand {
     func run() throws {
         let view = try QueueView(root.place)
         let number = try job.map(view.number(of:))
-        if view.isLive { return try fromDaemon(number) }
+        // The events of one job are few; of all, the newest hundred are a beginning.
+        let start = after ?? (number == nil ? -100 : 0)
+        if view.isLive { return try fromDaemon(number, after: start) }
         guard !follow else {
             Terminal.complain("events to come are told by a running daemon, and there is none")
             throw ExitCode.noDaemon
         }
-        for event in try view.events(of: number, after: after ?? 0, limit: 100_000).suffix(after == nil ? 100 : .max) {
-            try show(event)
+        var cursor = start
+        while true {
+            let page = try view.events(of: number, after: cursor, limit: Self.page)
+            for event in page { try show(event) }
+            guard page.count == Self.page, let last = page.last else { return }
+            cursor = last.sequence
         }
     }
 
-    private func fromDaemon(_ number: Int64?) throws {
+    private static let page = 10_000
+
+    private func fromDaemon(_ number: Int64?, after start: Int64) throws {
         let scope = number.map { "&job=\($0)" } ?? ""
-        // The events of one job are few; of all, the newest hundred are a beginning.
-        let start = after ?? (number == nil ? -100 : 0)
+        let target = "/v1/events?after=\(start)\(scope)\(follow ? "&follow" : "")"
         try askingDaemon {
-            try DaemonClient(root.place).lines("/v1/events?after=\(start)\(scope)\(follow ? "&follow" : "")") {
+            try DaemonClient(root.place).lines(target, patience: follow ? nil : DaemonClient.patience) {
                 try show(JSONCoding.decode(QueueEvent.self, from: Array($0.utf8)))
             }
         }

@@ -11,6 +11,8 @@ struct DaemonClient {
     /// Nobody can be asked, and why.
     struct Unreachable: Error, CustomStringConvertible {
         let description: String
+        /// No daemon runs here: nothing is wrong with it.
+        var isAbsent = false
     }
 
     /// The daemon said no.
@@ -26,22 +28,36 @@ struct DaemonClient {
         try JSONCoding.decode(type, from: request("GET", target))
     }
 
+    /// How long a daemon that works may keep silent.
+    static let patience = 30
+    /// As `patience`, for an answer that waits until the daemon has measured a job.
+    static let measuringPatience = 180
+
     /// Asks for something to be done.
-    func post<Value: Decodable>(_ type: Value.Type, _ target: String, _ body: [UInt8] = []) throws -> Value {
-        try JSONCoding.decode(type, from: request("POST", target, body))
+    func post<Value: Decodable>(
+        _ type: Value.Type, _ target: String, _ body: [UInt8] = [], patience: Int = patience
+    ) throws -> Value {
+        try JSONCoding.decode(type, from: request("POST", target, body, patience: patience))
     }
 
+    /// Whether a daemon answers. One that hangs does not.
+    var isAnswered: Bool { (try? request("GET", "/healthz", patience: 5)) != nil }
+
     /// The body of an answer; throws `Unreachable` or `Refused`.
-    func request(_ method: String, _ target: String, _ body: [UInt8] = []) throws -> [UInt8] {
+    ///
+    /// - Parameter patience: seconds without a byte after which the daemon counts as unreachable.
+    func request(
+        _ method: String, _ target: String, _ body: [UInt8] = [], patience: Int = patience
+    ) throws -> [UInt8] {
         var answer: [UInt8] = []
-        try exchange(method, target, body) { answer += $0 }
+        try exchange(method, target, body, patience: patience) { answer += $0 }
         return answer
     }
 
-    /// The lines of an answer, as they come.
-    func lines(_ target: String, _ take: (String) throws -> Void) throws {
+    /// The lines of an answer, as they come; nil as `patience` waits for ever.
+    func lines(_ target: String, patience: Int? = patience, _ take: (String) throws -> Void) throws {
         var rest: [UInt8] = []
-        try exchange("GET", target, []) { piece in
+        try exchange("GET", target, [], patience: patience) { piece in
             rest += piece
             while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
                 let line = String(decoding: rest[..<end], as: UTF8.self)
@@ -56,12 +72,14 @@ struct DaemonClient {
         text.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: "-._"))) ?? ""
     }
 
-    private func exchange(_ method: String, _ target: String, _ body: [UInt8], _ take: ([UInt8]) throws -> Void) throws {
-        let socket = try connected()
+    private func exchange(
+        _ method: String, _ target: String, _ body: [UInt8], patience: Int?, _ take: ([UInt8]) throws -> Void
+    ) throws {
+        let socket = try connected(patience)
         defer { close(socket) }
         let head = "\(method) \(target) HTTP/1.0\r\nHost: hone\r\nContent-Length: \(body.count)\r\n\r\n"
         try send(Array(head.utf8) + body, socket)
-        var reader = AnswerReader(socket: socket)
+        var reader = AnswerReader(socket: socket, path: path)
         let status = try reader.status()
         guard (200..<300).contains(status) else {
             let text = try reader.rest()
@@ -71,7 +89,7 @@ struct DaemonClient {
         while let piece = try reader.piece() { try take(piece) }
     }
 
-    private func connected() throws -> Int32 {
+    private func connected(_ patience: Int?) throws -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let room = MemoryLayout.size(ofValue: address.sun_path)
@@ -81,24 +99,42 @@ struct DaemonClient {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         let socket = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard socket >= 0 else { throw Unreachable(description: String(cString: strerror(errno))) }
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        if let patience { Self.limit(socket, to: patience) }
+        var result: Int32
+        repeat {
+            result = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
             }
-        }
+        } while result != 0 && errno == EINTR
         guard result == 0 else {
             let code = errno
             close(socket)
-            throw Unreachable(description: Self.word(for: code, path))
+            throw Self.unreachable(code, path)
         }
         return socket
     }
 
-    private static func word(for code: Int32, _ path: String) -> String {
+    /// From now on no call on the socket waits longer.
+    private static func limit(_ socket: Int32, to seconds: Int) {
+        var time = timeval(tv_sec: seconds, tv_usec: 0)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            setsockopt(socket, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
+        }
+    }
+
+    /// Why a call on the socket failed, from its `errno`.
+    fileprivate static func unreachable(_ code: Int32, _ path: String) -> Unreachable {
         switch code {
-        case ENOENT, ECONNREFUSED: "no daemon answers at \(path)"
-        case EACCES, EPERM: "\(path): you may not open it; members of its group may (usually: hone)"
-        default: "\(path): \(String(cString: strerror(code)))"
+        case ENOENT, ECONNREFUSED: Unreachable(description: "no daemon answers at \(path)", isAbsent: true)
+        case EACCES, EPERM:
+            Unreachable(description: "\(path): you may not open it; members of its group may (usually: hone)")
+        case EAGAIN:
+            Unreachable(
+                description: "\(path): the daemon keeps silent; what was asked for may still be done: hone doctor")
+        case EPIPE, ECONNRESET: Unreachable(description: "\(path): the daemon hung up")
+        default: Unreachable(description: "\(path): \(String(cString: strerror(code)))")
         }
     }
 
@@ -106,7 +142,8 @@ struct DaemonClient {
         var left = bytes[...]
         while !left.isEmpty {
             let count = left.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard count > 0 else { throw Unreachable(description: "\(path): the daemon hung up") }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw Self.unreachable(errno, path) }
             left = left.dropFirst(count)
         }
     }
@@ -115,9 +152,13 @@ struct DaemonClient {
 /// Reads an answer of HTTP/1.0, which ends with the connection.
 private struct AnswerReader {
     let socket: Int32
+    let path: String
     private var buffer: [UInt8] = []
 
-    init(socket: Int32) { self.socket = socket }
+    init(socket: Int32, path: String) {
+        self.socket = socket
+        self.path = path
+    }
 
     /// Reads up to the end of the head.
     mutating func status() throws -> Int {
@@ -153,11 +194,12 @@ private struct AnswerReader {
 
     private func receive() throws -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        let count = bytes.withUnsafeMutableBytes { recv(socket, $0.baseAddress, $0.count, 0) }
-        guard count >= 0 else {
-            throw DaemonClient.Unreachable(description: "reading from the daemon: \(String(cString: strerror(errno)))")
+        while true {
+            let count = bytes.withUnsafeMutableBytes { recv(socket, $0.baseAddress, $0.count, 0) }
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw DaemonClient.unreachable(errno, path) }
+            return count == 0 ? nil : Array(bytes.prefix(count))
         }
-        return count == 0 ? nil : Array(bytes.prefix(count))
     }
 }
 
@@ -169,7 +211,8 @@ func askingDaemon<Value>(_ body: () throws -> Value) throws -> Value {
         Terminal.complain(error.description.escapingControlCharacters)
         throw error.status == 404 ? ExitCode.noSuchJob : ExitCode.refused
     } catch let error as DaemonClient.Unreachable {
-        Terminal.complain("\(error); changing the queue takes a running daemon: systemctl start honed, or honed --root DIR")
+        let advice = "; changing the queue takes a running daemon: systemctl start honed, or honed --root DIR"
+        Terminal.complain("\(error)\(error.isAbsent ? advice : "")")
         throw ExitCode.noDaemon
     }
 }

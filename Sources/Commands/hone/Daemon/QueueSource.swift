@@ -9,7 +9,7 @@ protocol QueueSource {
     func job(_ id: Int64) throws -> JobDetails?
     /// The newest job of a name.
     func newestJob(named name: String) throws -> Int64?
-    /// Events after a number, oldest first.
+    /// Events after a number, oldest first; a negative one counts from the newest event.
     func events(after sequence: Int64, job: Int64?, limit: Int) throws -> [QueueEvent]
 }
 
@@ -19,11 +19,23 @@ extension QueueReader: QueueSource {}
 struct DaemonSource: QueueSource {
     let client: DaemonClient
 
+    /// Asked for in pieces, since the daemon has a longest page of its own.
     func jobs(_ page: JobPage) throws -> [JobSummary] {
-        let before = page.before.map { "&before=\($0)" } ?? ""
         let all = page.scope == .all ? "&all" : ""
-        return try client.get([JobSummary].self, "/v1/jobs?limit=\(page.limit)\(before)\(all)")
+        var jobs: [JobSummary] = []
+        var before = page.before
+        while jobs.count < page.limit {
+            let limit = min(page.limit - jobs.count, Self.longestPage)
+            let last = before.map { "&before=\($0)" } ?? ""
+            let piece = try client.get([JobSummary].self, "/v1/jobs?limit=\(limit)\(last)\(all)")
+            jobs += piece
+            guard piece.count == limit, let end = piece.last?.id else { break }
+            before = end
+        }
+        return jobs
     }
+
+    private static let longestPage = 1000
 
     func job(_ id: Int64) throws -> JobDetails? { try details("\(id)") }
 

@@ -14,7 +14,7 @@ struct QueueView {
     init(_ root: Root) throws {
         self.root = root
         let client = DaemonClient(root)
-        if (try? client.request("GET", "/healthz")) != nil {
+        if client.isAnswered {
             reader = DaemonSource(client: client)
             return
         }
@@ -73,7 +73,7 @@ struct QueueView {
     /// Everything about one job; nil where the database cannot be read.
     func details(_ id: Int64) throws -> JobDetails? { try reader?.job(id) }
 
-    /// What happened to a job, or to all, oldest first.
+    /// What happened to a job, or to all, oldest first. A negative number counts from the newest event.
     func events(of id: Int64?, after sequence: Int64 = 0, limit: Int) throws -> [QueueEvent] {
         try reader?.events(after: sequence, job: id, limit: limit) ?? []
     }

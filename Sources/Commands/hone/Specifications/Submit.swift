@@ -59,12 +59,16 @@ struct Submit: ParsableCommand {
         if answers.contains(where: { $0.outcome == .rejected }) { throw ExitCode.refused }
     }
 
-    /// What a running daemon makes of a dropped file; it waits where there is none.
+    /// What a running daemon makes of a dropped file; it waits where there is none, or where the daemon does not say.
     private func outcome(of drop: DropRequest) -> DropAnswer {
-        guard let body = try? JSONCoding.encode(drop),
-            let answer = try? DaemonClient(root.place).post(DropAnswer.self, "/v1/drops", body)
-        else { return DropAnswer(outcome: .waiting) }
-        return answer
+        do {
+            return try DaemonClient(root.place).post(DropAnswer.self, "/v1/drops", JSONCoding.encode(drop))
+        } catch let error as DaemonClient.Unreachable where error.isAbsent {
+            return DropAnswer(outcome: .waiting)
+        } catch {
+            Terminal.complain("\(error)".escapingControlCharacters)
+            return DropAnswer(outcome: .waiting)
+        }
     }
 
     private func report(_ answer: Submitted) {
