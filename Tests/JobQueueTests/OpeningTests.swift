@@ -97,7 +97,10 @@ import Testing
         let reader = try QueueReader.open(at: directory.database)
         #expect(try reader.job(job)?.summary.name == "a")
         #expect(try reader.newestJob(named: "a") == job)
-        #expect(try reader.events(after: 0, job: job, limit: 10).isEmpty == false)
+        let events = try reader.events(after: 0, job: job, limit: 10)
+        #expect(events.count > 1)
+        #expect(try reader.events(after: -1, job: nil, limit: 10) == Array(events.suffix(1)))
+        #expect(try reader.events(after: -1000, job: job, limit: 10) == events)
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted() == before)
         #expect(throws: StoreError.self) { try QueueReader.open(at: directory.path + "/none.db") }
     }

@@ -29,15 +29,7 @@ package struct DurableDirectory: ~Copyable {
     /// Copies a file from elsewhere.
     package mutating func add(_ name: String, copying path: String) throws {
         let source = try OpenFile(path, O_RDONLY)
-        try add(name) { file in
-            try withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 64) { buffer in
-                while true {
-                    let count = try source.read(into: buffer)
-                    if count == 0 { return }
-                    try file.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                }
-            }
-        }
+        try add(name) { file in try source.readAll { try file.write($0) } }
     }
 
     /// Adds a directory inside this one; `body` fills it. Its files are listed as `name/file`.

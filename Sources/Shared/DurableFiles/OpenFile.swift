@@ -29,6 +29,17 @@ package struct OpenFile: ~Copyable {
         }
     }
 
+    /// Hands over everything from here to the end of the file, piece by piece.
+    package func readAll(_ take: (UnsafeRawBufferPointer) throws -> Void) throws {
+        try withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 64) { buffer in
+            while true {
+                let count = try read(into: buffer)
+                if count == 0 { return }
+                try take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            }
+        }
+    }
+
     /// Writes all of the bytes.
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
         var rest = bytes

@@ -47,7 +47,7 @@ struct Backup: AsyncParsableCommand {
 
     private func writeBeside(_ place: Root) throws -> Written {
         try withDraft(place) { draft, jobs in
-            let path = "\(place.database)/backup/queue-\(SystemTime().wall.description.filter { $0 != ":" }).db"
+            let path = "\(place.database)/backup/queue-\(SystemTime().wall.fileStamp).db"
             try durableRename(draft, to: path)
             return Written(path: path, jobs: jobs, bytes: try fileSize(path))
         }
@@ -56,7 +56,7 @@ struct Backup: AsyncParsableCommand {
     private func write(_ place: Root, into target: borrowing OpenFile) throws -> Written {
         let path = target.path
         return try withDraft(place) { draft, jobs in
-            try OpenFile(draft, O_RDONLY).copyAll(to: target)
+            try OpenFile(draft, O_RDONLY).readAll { try target.write($0) }
             try target.sync()
             return Written(path: path, jobs: jobs, bytes: Int(try target.status().st_size))
         }
@@ -70,24 +70,10 @@ struct Backup: AsyncParsableCommand {
         let draft = "\(directory)/.draft-\(getpid())"
         try removeTree(draft)
         defer { unlink(draft) }
-        try QueueCopy.write(of: place.databaseFile, to: draft)
-        let facts = try QueueCopy.check(draft)
+        let facts = try QueueCopy.write(of: place.databaseFile, to: draft)
         MaintenanceBoundary.backupBeforePublish.reach()
         let written = try body(draft, facts.jobs)
         MaintenanceBoundary.backupAfterPublish.reach()
         return written
-    }
-}
-
-extension OpenFile {
-    /// Writes everything from here to the end of the file into another.
-    func copyAll(to target: borrowing OpenFile) throws {
-        try withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 64) { buffer in
-            while true {
-                let count = try read(into: buffer)
-                if count == 0 { return }
-                try target.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            }
-        }
     }
 }

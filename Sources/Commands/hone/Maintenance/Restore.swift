@@ -47,7 +47,7 @@ struct Restore: AsyncParsableCommand {
     private static func copy(_ source: borrowing OpenFile, to path: String) throws {
         try removeTree(path)
         let target = try OpenFile(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-        try source.copyAll(to: target)
+        try source.readAll { try target.write($0) }
         try target.sync()
     }
 }

@@ -16,11 +16,3 @@ extension Root {
         return run(newest.id, newest.name)
     }
 }
-
-extension RunDirectory {
-    /// Number of the newest attempt that has a log; 0 before the first.
-    var newestAttempt: Int64 {
-        let names = (try? directoryNames(logs)) ?? []
-        return names.compactMap { Int64($0.dropFirst("attempt-".count).dropLast(".log".count)) }.max() ?? 0
-    }
-}

@@ -11,10 +11,7 @@ package enum QueueCopy {
         guard let size = FileSystem.size(path) else { throw refusal("there is no such file") }
         guard size > 0 else { throw refusal("the file is empty") }
         do {
-            let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
-            let isLive = FileSystem.size(path + "-wal") != nil
-            let queue = try DatabaseQueue(
-                path: isLive ? path : "file:\(name)?immutable=1", configuration: QueueConnection.reading())
+            let queue = try QueueConnection.reader(at: path)
             defer { try? queue.close() }
             return try queue.read { database in
                 guard try Int.fetchOne(database, sql: "PRAGMA application_id") == DatabaseIdentity.applicationID else {
@@ -50,21 +47,22 @@ package enum QueueCopy {
 
     /// Writes a consistent copy of the queue at `path` to `copy`, checks it and forces it to the disk, whether a daemon
     /// has the queue open or not. Nothing may lie at `copy`.
-    package static func write(of path: String, to copy: String) throws {
-        let isLive = FileSystem.size(path + "-wal") != nil
-        let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
+    ///
+    /// - Returns: what the copy holds.
+    @discardableResult
+    package static func write(of path: String, to copy: String) throws -> Facts {
         do {
-            let queue = try DatabaseQueue(
-                path: isLive ? path : "file:\(name)?immutable=1", configuration: QueueConnection.reading())
+            let queue = try QueueConnection.reader(at: path)
             defer { try? queue.close() }
             // Page by page in one step: a read-only connection cannot VACUUM a table with a generated column.
             let target = try DatabaseQueue(path: copy)
             try queue.backup(to: target)
             try target.close()
         } catch let error as DatabaseError {
-            throw StoreError(error)
+            throw StoreError(error, at: path)
         }
-        try check(copy)
+        let facts = try check(copy)
         try FileSystem.synchronize(copy)
+        return facts
     }
 }

@@ -17,12 +17,8 @@ extension SQLiteJobStore {
             let queue = try DatabaseQueue(path: path, configuration: QueueConnection.writing())
             try QueueMigrator.make().migrate(queue)
             return SQLiteJobStore(queue)
-        } catch let error as StoreError {
-            throw error
-        } catch let error as DatabaseError {
-            throw StoreError(error)
         } catch {
-            throw StoreError.unavailable("\(path): \(error)")
+            throw StoreError(any: error, at: path)
         }
     }
 

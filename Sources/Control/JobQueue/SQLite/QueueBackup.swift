@@ -14,7 +14,7 @@ struct QueueBackup {
     init(of queue: DatabaseQueue, now: Timestamp) {
         self.queue = queue
         directory = FileSystem.directory(of: queue.path) + "/backup"
-        stamp = now.description.filter { $0 != ":" }
+        stamp = now.fileStamp
     }
 
     /// Copies, checks, publishes and thins out; the path of the copy.

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import GRDB
 
 /// How the queue is opened.
@@ -35,29 +36,47 @@ enum QueueConnection {
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0") }
         return configuration
     }
+
+    /// Opens the queue at `path` as everybody else does.
+    ///
+    /// Without a write-ahead log the daemon has stopped cleanly, and plain reading would want to create one; then the
+    /// file is read as immutable.
+    static func reader(at path: String) throws -> DatabaseQueue {
+        let isLive = FileSystem.size(path + "-wal") != nil
+        let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
+        return try DatabaseQueue(path: isLive ? path : "file:\(name)?immutable=1", configuration: reading())
+    }
 }
 
 extension StoreError {
-    /// A database error in the words of the store.
-    init(_ error: DatabaseError) {
+    /// An error of the database at `path` in the words of the store. Only what breaks a rule of the schema is the fault of
+    /// what was asked for.
+    init(_ error: DatabaseError, at path: String) {
+        let words = error.message ?? "\(error.resultCode)"
         switch error.resultCode {
-        case .SQLITE_FULL, .SQLITE_IOERR, .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_CANTOPEN, .SQLITE_READONLY,
-            .SQLITE_NOMEM:
-            self = .unavailable(error.message ?? "\(error.resultCode)")
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
-            self = .databaseRefused(path: "queue.db", reason: error.message ?? "damaged", copies: nil)
-        default: self = .refused(error.message ?? "\(error.resultCode)")
+        case .SQLITE_CONSTRAINT: self = .refused(words)
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .databaseRefused(path: path, reason: words, copies: nil)
+        default: self = .unavailable(words)
         }
     }
 
-    /// Runs `body` and turns the database's errors into the store's.
+    /// An error met while working on the database at `path`, whatever it is, in the words of the store.
+    init(any error: any Error, at path: String) {
+        switch error {
+        case let error as StoreError: self = error
+        case let error as DatabaseError: self.init(error, at: path)
+        default: self = .unavailable("\(path): \(error)")
+        }
+    }
+
+    /// Runs `body` and turns the errors of the database at `path` into the store's.
     static func translating<Value>(
-        isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value
+        at path: String, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value
     ) async throws -> Value {
         do {
             return try await body()
         } catch let error as DatabaseError {
-            throw StoreError(error)
+            throw StoreError(error, at: path)
         }
     }
 }

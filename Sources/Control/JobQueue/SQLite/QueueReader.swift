@@ -5,38 +5,29 @@ package import JobModel
 /// Looks into the queue without being its daemon. Nothing is created or changed.
 package struct QueueReader: Sendable {
     private let queue: DatabaseQueue
+    private let path: String
 
-    /// Opens the queue at `path` for reading.
-    ///
-    /// Without a write-ahead log the daemon has stopped cleanly, and plain reading would want to create one; then the
-    /// file is read as immutable. One more try covers a daemon that starts or stops in this moment.
+    /// Opens the queue at `path` for reading. One more try covers a daemon that starts or stops in this moment.
     package static func open(at path: String) throws(StoreError) -> QueueReader {
         do {
             return try openOnce(path)
         } catch {
             do {
                 return try openOnce(path)
-            } catch let error as StoreError {
-                throw error
-            } catch let error as DatabaseError {
-                throw StoreError(error)
             } catch {
-                throw StoreError.unavailable("\(path): \(error)")
+                throw StoreError(any: error, at: path)
             }
         }
     }
 
     private static func openOnce(_ path: String) throws -> QueueReader {
         guard FileSystem.size(path) != nil else { throw StoreError.unavailable("there is no file \(path)") }
-        let isLive = FileSystem.size(path + "-wal") != nil
-        let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
-        let queue = try DatabaseQueue(
-            path: isLive ? path : "file:\(name)?immutable=1", configuration: QueueConnection.reading())
+        let queue = try QueueConnection.reader(at: path)
         let identity = try queue.read { try Int.fetchOne($0, sql: "PRAGMA application_id") ?? 0 }
         guard identity == DatabaseIdentity.applicationID else {
             throw StoreError.databaseRefused(path: path, reason: "it belongs to another program", copies: nil)
         }
-        return QueueReader(queue: queue)
+        return QueueReader(queue: queue, path: path)
     }
 
     /// One job.
@@ -64,12 +55,8 @@ package struct QueueReader: Sendable {
     private func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         do {
             return try queue.read(body)
-        } catch let error as StoreError {
-            throw error
-        } catch let error as DatabaseError {
-            throw StoreError(error)
         } catch {
-            throw StoreError.unavailable("\(error)")
+            throw StoreError(any: error, at: path)
         }
     }
 }

@@ -18,14 +18,10 @@ extension SQLiteJobStore {
             if guardian.exists { return try guardian.openExisting() }
             try guardian.refuseToReplaceALostQueue(traces)
             return try guardian.create()
-        } catch let error as StoreError {
-            throw error
         } catch let error as DatabaseError where error.isDamage {
             throw guardian.refusal(error.message ?? "damaged")
-        } catch let error as DatabaseError {
-            throw StoreError(error)
         } catch {
-            throw StoreError.unavailable("\(path): \(error)")
+            throw StoreError(any: error, at: path)
         }
     }
 
@@ -34,7 +30,7 @@ extension SQLiteJobStore {
     /// - Returns: the path of the copy.
     package func backup(now: Timestamp) async throws -> String {
         let queue = queue
-        return try await StoreError.translating { try QueueBackup(of: queue, now: now).write() }
+        return try await StoreError.translating(at: queue.path) { try QueueBackup(of: queue, now: now).write() }
     }
 }
 
@@ -95,8 +91,7 @@ private struct DatabaseGuardian {
     }
 
     func refusal(_ reason: String) -> StoreError {
-        let stamp = now.description.filter { $0 != ":" }
-        let directory = "\(FileSystem.directory(of: path))/corrupt-\(stamp)"
+        let directory = "\(FileSystem.directory(of: path))/corrupt-\(now.fileStamp)"
         do {
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])

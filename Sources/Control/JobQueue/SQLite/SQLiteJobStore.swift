@@ -22,13 +22,13 @@ package actor SQLiteJobStore: JobStore {
     func write<Value: Sendable>(
         _ actor: String = "daemon", now: Timestamp, _ body: @escaping @Sendable (LifecycleWriter) throws -> Value
     ) async throws -> Value {
-        try await StoreError.translating {
+        try await StoreError.translating(at: queue.path) {
             try await queue.write { try body(LifecycleWriter(database: $0, actor: actor, now: now)) }
         }
     }
 
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        try await StoreError.translating { try await queue.read(body) }
+        try await StoreError.translating(at: queue.path) { try await queue.read(body) }
     }
 }
 

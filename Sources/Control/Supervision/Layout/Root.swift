@@ -67,11 +67,15 @@ package struct Root: Sendable, Hashable {
     }
 
     /// Locks are what keeps two workers apart, and network file systems do not keep them.
-    private func refuseNetwork(_ path: String) throws {
+    static func isOnNetwork(_ path: String) -> Bool {
         let network: [UInt32] = [
             UInt32(HONE_MAGIC_NFS), UInt32(HONE_MAGIC_SMB), UInt32(HONE_MAGIC_CIFS), UInt32(HONE_MAGIC_SMB2),
         ]
-        guard !network.contains(hone_filesystem_magic(path)) else {
+        return network.contains(hone_filesystem_magic(path))
+    }
+
+    private func refuseNetwork(_ path: String) throws {
+        guard !Self.isOnNetwork(path) else {
             throw FileError(
                 path: path, operation: "check", code: 0,
                 detail: "on a network file system, whose locks cannot be relied on; choose a local directory")

@@ -1,4 +1,3 @@
-import CLinux
 import DurableFiles
 import Glibc
 import JobModel
@@ -42,8 +41,7 @@ extension HealthExamination {
             let found = String(status.st_mode & 0o7777, radix: 8)
             return .fail(what, "\(path) has mode \(found), open to others", "chmod \(forbidden == 0o077 ? "go=" : "o=") \(path)")
         }
-        let network: [UInt32] = [UInt32(HONE_MAGIC_NFS), UInt32(HONE_MAGIC_SMB), UInt32(HONE_MAGIC_CIFS), UInt32(HONE_MAGIC_SMB2)]
-        if network.contains(hone_filesystem_magic(path)) {
+        if Root.isOnNetwork(path) {
             return .fail(what, "\(path) is on a network file system", "move it to a local one: locks cannot be relied on there")
         }
         return .ok(what, path)
@@ -54,29 +52,35 @@ extension HealthExamination {
         return stat(path, &status) == 0 ? status.st_uid : nil
     }
 
-    func database() -> HealthFinding {
+    /// The queue itself, and whether the directories of its jobs are those there are.
+    func queue() -> [HealthFinding] {
         guard fileKind(root.databaseFile) != .missing else {
             guard access(root.database, R_OK) == 0 || fileKind(root.database) == .missing else {
-                return .warn("queue", "\(root.database) may not be read", "run hone doctor as root")
+                return [.warn("queue", "\(root.database) may not be read", "run hone doctor as root")]
             }
             let left = root.tracesOfJobs ?? (root.backups.isEmpty ? nil : "db/backup")
-            guard let left else { return .ok("queue", "none yet; the daemon makes it when it starts") }
-            return .fail("queue", "\(root.databaseFile) is missing, though \(left) shows that there was one", "hone recover")
+            guard let left else { return [.ok("queue", "none yet; the daemon makes it when it starts")] }
+            return [.fail("queue", "\(root.databaseFile) is missing, though \(left) shows that there was one", "hone recover")]
         }
         do {
             let facts = try QueueCopy.check(root.databaseFile)
             let newest = facts.newestEvent.map { ", last written \($0)" } ?? ""
-            return .ok("queue", "whole; \(facts.jobs) jobs\(newest)")
+            return [.ok("queue", "whole; \(facts.jobs) jobs\(newest)")] + runs(of: facts)
         } catch StoreError.databaseRefused(_, let reason, _) {
-            return .fail("queue", "\(root.databaseFile): \(reason)", "systemctl stop honed; hone recover")
+            return [.fail("queue", "\(root.databaseFile): \(reason)", "systemctl stop honed; hone recover")]
         } catch {
-            return .warn("queue", "\(error)", "run hone doctor as root or as the owner of \(root.database)")
+            return [.warn("queue", "\(error)", "run hone doctor as root or as the owner of \(root.database)")]
         }
     }
 
     /// Jobs without directories and directories without jobs.
-    func runs() -> [HealthFinding] {
-        guard let facts = try? QueueCopy.check(root.databaseFile), let names = try? directoryNames(root.runs) else { return [] }
+    private func runs(of facts: QueueCopy.Facts) -> [HealthFinding] {
+        let names: [String]
+        do {
+            names = try directoryNames(root.runs)
+        } catch {
+            return [.warn("runs", "\(error)", "run hone doctor as root or as the owner of \(root.runs)")]
+        }
         let there = Set(names)
         let strange = names.filter { RunName($0) != nil && !facts.runs.contains($0) }
         let missing = facts.runs.subtracting(there).sorted()

@@ -49,7 +49,7 @@ package struct HealthExamination {
         let examination = HealthExamination(root: root, worker: worker)
         return [
             examination.program(), examination.configuration(), examination.unit(), examination.daemon(),
-        ] + examination.directories() + [examination.database()] + examination.runs() + [
+        ] + examination.directories() + examination.queue() + [
             examination.backups(), examination.leftovers(), examination.disk(), examination.kernels(),
             examination.controlGroups(),
         ]

@@ -194,8 +194,7 @@ package struct QueueRebuild: Sendable {
     private func setAsideOld() throws -> String? {
         let old = ["", "-wal", "-shm"].map { root.databaseFile + $0 }.filter { fileKind($0) != .missing }
         guard !old.isEmpty else { return nil }
-        let stamp = now.description.filter { $0 != ":" }
-        let directory = "\(root.database)/\(Self.asidePrefix)\(stamp)"
+        let directory = "\(root.database)/\(Self.asidePrefix)\(now.fileStamp)"
         try makeDirectory(directory, mode: 0o700)
         // The database first: a log without its database is refused, a database without its log would look whole.
         for path in old { try durableRename(path, to: "\(directory)/\(lastComponent(path))") }

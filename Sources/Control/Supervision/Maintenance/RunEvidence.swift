@@ -1,6 +1,6 @@
 import DurableFiles
 import Glibc
-import JobModel
+package import JobModel
 import JobQueue
 
 /// What the directory of a run tells about its job. Everything here is written by a worker or the daemon with a durable
@@ -27,9 +27,7 @@ struct RunEvidence {
     var fence: Int64 {
         let lock = (try? readFile(run.lock, limit: 4096)).map { String(decoding: $0, as: UTF8.self) } ?? ""
         let locked = Int64(lock.prefix { $0 != "\n" }) ?? 0
-        let logs = (try? directoryNames(run.logs)) ?? []
-        let logged = logs.compactMap { Int64($0.dropFirst("attempt-".count).dropLast(".log".count)) }.max() ?? 0
-        return max(locked, logged, result?.fence ?? 0, status?.attempt ?? 0)
+        return max(locked, run.newestAttempt, result?.fence ?? 0, status?.attempt ?? 0)
     }
 
     var standing: RecoveredJob.Standing {
@@ -63,6 +61,9 @@ struct RunEvidence {
 }
 
 extension RunDirectory {
+    /// Number of the newest attempt that has a log; 0 before the first.
+    package var newestAttempt: Int64 { ((try? directoryNames(logs)) ?? []).compactMap(Self.attempt).max() ?? 0 }
+
     /// Whether the directory was made and nothing was ever written into it to the end.
     var isUnbegun: Bool {
         guard let names = try? directoryNames(path) else { return false }

@@ -32,4 +32,10 @@ package struct RunDirectory: Sendable, Hashable {
         let digits = String(attempt)
         return "\(logs)/attempt-\(String(repeating: "0", count: max(0, 3 - digits.count)))\(digits).log"
     }
+
+    /// The attempt whose log has this name; nil for another file.
+    package static func attempt(logged name: String) -> Int64? {
+        guard name.hasPrefix("attempt-"), name.hasSuffix(".log") else { return nil }
+        return Int64(name.dropFirst("attempt-".count).dropLast(".log".count))
+    }
 }

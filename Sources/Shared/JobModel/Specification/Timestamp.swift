@@ -29,6 +29,9 @@ extension Timestamp: CustomStringConvertible {
         return date + "T" + time + (fraction == 0 ? "" : ".\(padded(fraction, 3))") + "Z"
     }
 
+    /// As it stands in names of files: `description` without colons, which some tools take for something else.
+    package var fileStamp: String { description.filter { $0 != ":" } }
+
     /// A moment from RFC 3339 text with a zone (`Z` or an offset), or nil.
     package init?(rfc3339 text: String) {
         let pattern = #/(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))/#
