@@ -48,7 +48,7 @@ struct Run: AsyncParsableCommand {
     private func serve(_ root: Root, _ logger: Logger, _ early: EarlyStop) async throws -> Supervisor.Outcome {
         let configuration = try checkedConfiguration(root).0
         try root.prepare()
-        guard let lock = try DaemonLock.acquire(root) else {
+        guard let lock = try await DaemonLock.acquire(root, patience: .seconds(1)) else {
             logger.error("another daemon works on \(root.spool); only one can")
             throw ExitCode.unavailable
         }

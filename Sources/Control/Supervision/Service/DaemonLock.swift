@@ -12,6 +12,16 @@ package struct DaemonLock: ~Copyable {
         return DaemonLock(lock: lock)
     }
 
+    /// As `acquire`, for a daemon that starts: whoever looks for the daemon in that moment has the lock for an instant.
+    package static func acquire(_ root: Root, patience: Duration) async throws -> DaemonLock? {
+        let pause = Duration.milliseconds(50)
+        for _ in 0..<max(1, Int(patience / pause)) {
+            if let lock = try acquire(root) { return lock }
+            try await Task.sleep(for: pause)
+        }
+        return nil
+    }
+
     private init(lock: consuming FileLock) { self.lock = lock }
 
     /// The daemon that works on this root now; nil when there is none.
