@@ -46,7 +46,7 @@ struct ContextReader {
         self.maximumNewTokens = maximumNewTokens
         self.sampling = sampling
         let decoder = try opened.decoder()
-        stopTokens = Set([opened.tokenizer.eosID].compactMap { $0 } + decoder.configuration.endOfSequenceIDs)
+        stopTokens = opened.tokenizer.stopTokens(of: decoder)
         let length = contexts.reduce(0) { $0 + $1.count } + texts.reduce(0) { $0 + $1.count }
         guard length < decoder.contextLength else {
             throw Refusal(

@@ -31,31 +31,14 @@ struct Generate: ParsableCommand {
     @Option(help: ArgumentHelp("Most tokens to write.", valueName: "n"))
     var maxNew = 128
 
-    @Option(help: ArgumentHelp("0 takes the likeliest token every time.", valueName: "t"))
-    var temperature = 0.0
-
-    @Option(help: ArgumentHelp("Sample among the k likeliest tokens.", valueName: "k"))
-    var topK: Int?
-
-    @Option(help: ArgumentHelp("Sample among the likeliest tokens that make up this probability.", valueName: "p"))
-    var topP: Double?
-
-    @Option(help: ArgumentHelp("The same seed samples the same text.", valueName: "n"))
-    var seed: UInt64 = 0
+    @OptionGroup var sampling: SamplingOptions
 
     @Flag(help: "Print one JSON object with prompt_ids, ids and text.")
     var json = false
 
     func validate() throws {
         guard maxNew > 0 else { throw ValidationError("--max-new: expected at least 1, found \(maxNew)") }
-        guard temperature >= 0, temperature.isFinite else {
-            throw ValidationError("--temperature: expected 0 or more, found \(temperature)")
-        }
         if system != nil, !chat { throw ValidationError("--system: only a chat has one; add --chat") }
-        if let topK, topK < 1 { throw ValidationError("--top-k: expected at least 1, found \(topK)") }
-        if let topP, !(topP > 0 && topP <= 1) {
-            throw ValidationError("--top-p: expected above 0 and up to 1, found \(topP)")
-        }
     }
 
     func run() throws {
@@ -83,13 +66,12 @@ struct Generate: ParsableCommand {
         }
         guard prompts[0].count < opened.model.contextLength else {
             throw ValidationError(
-                "--prompt: it has \(prompts[0].count) tokens, the model reads \(opened.model.contextLength) and needs room to write"
-            )
+                "--prompt: it has \(prompts[0].count) tokens, the model reads \(opened.model.contextLength) and needs "
+                    + "room to write")
         }
         return GenerationRequest(
             prompts: prompts, maximumNewTokens: maxNew,
-            sampling: SamplingSettings(temperature: temperature, topK: topK, topP: topP, seed: seed),
-            stopTokens: Set([opened.tokenizer.eosID].compactMap { $0 } + opened.model.configuration.endOfSequenceIDs))
+            sampling: sampling.settings, stopTokens: opened.tokenizer.stopTokens(of: opened.model))
     }
 
     private func promptTokens(_ opened: OpenModel) throws -> [Int32] {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Compute
+import Datasets
 import DurableFiles
-import Foundation
 import Glibc
 import JobModel
 import Training
@@ -15,7 +15,7 @@ struct PlanCommand: ParsableCommand {
     func run() throws {
         do {
             let spec = try JobSpec.decode(Self.standardInput(), format: .json, paths: .anywhere)
-            let directory = NSTemporaryDirectory() + "hone-plan-\(getpid())"
+            let directory = Dataset.temporaryDirectory + "/hone-plan-\(getpid())"
             defer { try? removeTree(directory) }
             let plan = try MemoryPlan(
                 spec, JobInputs(paths: spec), in: RunDirectory(directory),

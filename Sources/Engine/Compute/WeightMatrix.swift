@@ -39,6 +39,14 @@ package enum WeightMatrix: BitwiseCopyable, Sendable {
         }
     }
 
+    /// Bytes of the elements.
+    package var byteCount: Int {
+        switch self {
+        case .full(let matrix): matrix.count * MemoryLayout<Real>.stride
+        case .narrow(let matrix): matrix.rows * matrix.columns * MemoryLayout<UInt16>.stride
+        }
+    }
+
     /// Where the window begins; weights are joined in the order of their memory.
     package var address: UnsafeRawPointer {
         switch self {

@@ -48,7 +48,7 @@ package final class CompressorWeights {
     package func draw(seed: UInt64) {
         drawAdapters(seed: seed)
         let range = base.configuration.initializerRange
-        for (index, entry) in store.entries.enumerated() {
+        for (index, entry) in ownEntries.enumerated() {
             let (values, stream) = (
                 store.parameter(entry).value, RandomStream(seed: seed, stream: 1 << 32 | UInt64(index))
             )
@@ -68,7 +68,8 @@ package final class CompressorWeights {
 
     /// Draws the adapters anew: A uniform in ±1/√inputs, B zero, so that the encoder starts as its base.
     package func drawAdapters(seed: UInt64) {
-        for (index, entry) in store.entries.filter({ $0.name.hasSuffix(Self.downSuffix) }).enumerated() {
+        // A decoder's adapters may live in the same store, and are its own.
+        for (index, entry) in entries(of: .encoder).filter({ $0.name.hasSuffix(Self.downSuffix) }).enumerated() {
             let (matrix, bound) = (store.parameter(entry).value, 1 / Double(entry.columns).squareRoot())
             let stream = RandomStream(seed: seed, stream: UInt64(index))
             fill(matrix) { bound * (2 * stream.uniform($0) - 1) }
@@ -92,6 +93,11 @@ package final class CompressorWeights {
             try tensor.requireShape(entry.shape)
             try tensor.copy(to: store.parameter(entry).value.base)
         }
+    }
+
+    /// The entries that are the compressor's: a decoder that is trained too may share the store.
+    private var ownEntries: [ParameterStore.Entry] {
+        store.entries.filter { entry in Part.allCases.contains { entry.name.hasPrefix($0.rawValue) } }
     }
 
     /// The entries of one part, in the order of the store.

@@ -5,11 +5,18 @@ package import Glibc
 /// After a crash at any point the path holds the old content or the new one, never a mixture. The temporary name
 /// starts with a dot and carries the process number, so that two writers never share it.
 package func durableWrite(_ bytes: [UInt8], to path: String, mode: mode_t = 0o640) throws {
+    try durableWrite(to: path, mode: mode) { try $0.write(bytes) }
+}
+
+/// As `durableWrite` of bytes, for content that is written piece by piece.
+package func durableWrite(
+    to path: String, mode: mode_t = 0o640, _ body: (inout HashingFile) throws -> Void
+) throws {
     let temporary = temporaryName(beside: path)
     try removeTree(temporary)
     do {
         var file = try HashingFile(creating: temporary, mode: mode)
-        try file.write(bytes)
+        try body(&file)
         _ = try file.finish(name: lastComponent(path))
         try durableRename(temporary, to: path)
     } catch {

@@ -33,24 +33,11 @@ private let version = "1"
 extension CompressedContext {
     /// Replaces the file as one act. The same text and compressor give the same bytes.
     package func write(to path: String) throws {
-        let temporary = parentDirectory(path) + "/." + lastComponent(path) + ".tmp"
-        try removeTree(temporary)
         let tensors = tensors
         var metadata = metadata
-        metadata[Key.content] = Content.digest(
-            metadata, tensors.map { tensor in (tensor.name, tensor.shape, tensor.values.map { Float($0) }) })
-        do {
-            var file = try HashingFile(creating: temporary)
-            let written = tensors.map { tensor in
-                TensorToWrite(name: tensor.name, shape: tensor.shape, floats: tensor.values.map { Float($0) })
-            }
-            try SafetensorsWriter.write(written, metadata: metadata, to: &file)
-            _ = try file.finish(name: lastComponent(path))
-            try durableRename(temporary, to: path)
-        } catch {
-            try removeTree(temporary)
-            throw error
-        }
+        metadata[Key.content] = Content.digest(metadata, tensors)
+        let written = tensors.map { TensorToWrite(name: $0.name, shape: $0.shape, floats: $0.values) }
+        try durableWrite(to: path) { try SafetensorsWriter.write(written, metadata: metadata, to: &$0) }
     }
 
     private var metadata: [String: String] {
@@ -62,26 +49,28 @@ extension CompressedContext {
         ]
     }
 
-    private typealias NamedTensor = (name: String, shape: [Int], values: [Real])
+    private typealias NamedTensor = (name: String, shape: [Int], values: [Float])
 
     /// Everything that the file holds, by name.
     private var tensors: [NamedTensor] {
-        var tensors: [NamedTensor] = [(Key.softTokens, [count, width], softTokens)]
+        var tensors: [NamedTensor] = [(Key.softTokens, [count, width], floats(softTokens))]
         guard let state else { return tensors }
         let last = origin.lastSegment(of: tokenCount)
         func add(_ part: String, _ layers: [LayerState], rows: Int) {
             for (layer, state) in layers.enumerated() {
                 let shape = [rows, state.keys.count / max(1, rows)]
-                tensors.append((Key.state(part, layer, "keys"), shape, state.keys))
-                tensors.append((Key.state(part, layer, "values"), shape, state.values))
+                tensors.append((Key.state(part, layer, "keys"), shape, floats(state.keys)))
+                tensors.append((Key.state(part, layer, "values"), shape, floats(state.values)))
             }
         }
         add("encoder", state.encoder, rows: last.tokens)
         add("alignment", state.alignment, rows: last.groups)
-        tensors.append((Key.open, [last.open, width], state.open))
+        tensors.append((Key.open, [last.open, width], floats(state.open)))
         return tensors.sorted { $0.name < $1.name }
     }
 }
+
+private func floats(_ values: [Real]) -> [Float] { values.map { Float($0) } }
 
 /// The digest that ties metadata and tensors together.
 private enum Content {

@@ -29,7 +29,7 @@ package struct ContextCompressor {
         let layout = try compressor.groups(
             of: [GroupLayout.Context(segments: segments, groupSize: origin.groupSize)])
         try layout.check(contextLength: model.contextLength)
-        try checkTokens(ids)
+        try model.check(ids)
         let measuring = Arena.measuring()
         _ = compressor.activations(for: layout, recording: .none, Context(arena: measuring, team: team, gradients: []))
         let context = Context(arena: try Arena(byteCount: measuring.highWaterMark), team: team, gradients: [])
@@ -59,7 +59,7 @@ package struct ContextCompressor {
         guard text.origin.segmentLength <= model.contextLength else {
             throw CompressionError.contextTooLong(length: text.origin.segmentLength, limit: model.contextLength)
         }
-        try checkTokens(ids)
+        try model.check(ids)
         let measuring = Arena.measuring()
         _ = GrowingSegment(compressor, text.origin, Context(arena: measuring, team: team, gradients: []))
         let context = Context(arena: try Arena(byteCount: measuring.highWaterMark), team: team, gradients: [])
@@ -79,12 +79,5 @@ package struct ContextCompressor {
     private func check(_ origin: CompressedContext.Origin) throws(CompressionError) {
         guard origin.groupSize >= 1 else { throw .groupSizeOutOfRange(sample: 0, found: origin.groupSize) }
         guard origin.segmentLength >= 1 else { throw .segmentOutOfRange(found: origin.segmentLength) }
-    }
-
-    private func checkTokens(_ ids: [Int32]) throws(ModelError) {
-        let size = model.configuration.vocabularySize
-        for id in ids where id < 0 || Int(id) >= size {
-            throw .tokenOutOfRange(token: Int(id), vocabularySize: size)
-        }
     }
 }

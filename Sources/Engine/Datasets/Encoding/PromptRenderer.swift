@@ -96,7 +96,9 @@ package struct PromptRenderer: Sendable {
                     advice: "name a template with {% generation %} in dataset.chat_template, or split the conversation "
                         + "into rows of prompt and completion")
             }
-            turns.append(zip(opened.utf8, whole.utf8).prefix { $0 == $1 }.count..<closed.utf8.count)
+            // A template may write nothing for a message, and the next one may begin as this one would have.
+            let end = closed.utf8.count
+            turns.append(min(zip(opened.utf8, whole.utf8).prefix { $0 == $1 }.count, end)..<end)
         }
         return turns
     }

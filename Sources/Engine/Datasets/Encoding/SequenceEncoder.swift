@@ -38,12 +38,25 @@ package struct SequenceEncoder: Sendable {
     ) throws(RowProblem) -> EncodedSequence? {
         let rendered = try renderer.render(conversation: messages)
         let (ids, ranges) = codec.encodeWithRanges(rendered.text)
-        let spans = rendered.assistant.compactMap { Self.tokens(of: $0, in: ranges) }
+        let spans = Self.tokens(of: rendered.assistant, in: ranges)
         let isSilent = RowContent.messages(messages.filter(\.isAssistant)).isSilent
         guard let first = spans.first?.lowerBound, !isSilent else { return try leaveOutEmpty("messages", &notes) }
         let tokens = try PromptTokens(
             prompt: Array(ids[..<first]), responses: [Array(ids[first...])], codec)
         return try fitted(tokens, trained: spans.map { $0.lowerBound - first..<$0.upperBound - first }, &notes)
+    }
+
+    /// The tokens that ranges of bytes touch, in order; two ranges that touch one token become one.
+    private static func tokens(of parts: [Range<Int>], in ranges: [Range<Int>]) -> [Range<Int>] {
+        var spans: [Range<Int>] = []
+        for span in parts.compactMap({ tokens(of: $0, in: ranges) }) {
+            if let last = spans.last, span.lowerBound < last.upperBound {
+                spans[spans.count - 1] = last.lowerBound..<max(last.upperBound, span.upperBound)
+            } else {
+                spans.append(span)
+            }
+        }
+        return spans
     }
 
     /// The tokens that a range of bytes touches; nil if there are none.

@@ -47,7 +47,7 @@ package struct MemoryPlan: Sendable, Hashable, Codable {
     package init<Task: TrainingTask & MemoryPlanning>(_ task: Task, _ spec: JobSpec) {
         let schedule = BatchSchedule(rowCount: task.rowCount, spec.train)
         self.init(
-            weights: task.models.reduce(0) { $0 + $1.weights.elementCount },
+            weights: task.models.reduce(0) { $0 + $1.weights.byteCount },
             published: task.models.first?.weights.elementCount ?? 0, trained: task.parameters.count,
             pass: task.largestPassByteCount, spec, steps: schedule.totalSteps)
     }
@@ -68,13 +68,14 @@ package struct MemoryPlan: Sendable, Hashable, Codable {
                 .statistics, $0)
         }
         let count = model.weights.elementCount
-        self.init(weights: count, published: count, trained: count, pass: pass, spec, steps: spec.train.steps)
+        self.init(weights: model.weights.byteCount, published: count, trained: count, pass: pass, spec, steps: spec.train.steps)
     }
 
+    /// - Parameter weights: in bytes; the other counts are of elements.
     private init(weights: Int, published: Int, trained: Int, pass: Int, _ spec: JobSpec, steps: Int?) {
         let size = MemoryLayout<Real>.stride
         // Frozen weights are mapped from their file, and take memory all the same while they are used.
-        memory = Int64(weights * size + 3 * trained * size + pass * 5 / 4 + Self.program)
+        memory = Int64(weights + 3 * trained * size + pass * 5 / 4 + Self.program)
         checkpoint = Int64((spec.adapter == nil ? published : trained) * 4 + 2 * trained * size)
         artifacts = Int64(spec.adapter.map { 4 * (trained + ($0.merge ? published : 0)) } ?? 4 * published)
         self.steps = steps.map(Int64.init)
@@ -84,4 +85,7 @@ package struct MemoryPlan: Sendable, Hashable, Codable {
 extension ModelWeights {
     /// Elements of all tensors of the model.
     var elementCount: Int { entries.reduce(0) { $0 + $1.count } }
+
+    /// Bytes of all tensors of the model, as they are held.
+    var byteCount: Int { entries.reduce(0) { $0 + (self[$1.role]?.elements.byteCount ?? 0) } }
 }

@@ -51,9 +51,9 @@ package struct ModelFolder: Sendable {
 }
 
 extension TextCodec {
-    /// The codec of a model folder.
-    package init(_ folder: ModelFolder, _ configuration: ModelConfiguration) throws {
+    /// The codec of a model folder, whose tokenizer has been read.
+    package init(_ folder: ModelFolder, _ tokenizer: Tokenizer, _ configuration: ModelConfiguration) throws {
         let digest = try SHA256.hex(ofFile: folder.path + "/tokenizer.json").hex
-        self.init(try folder.tokenizer(), endOfSequence: configuration.endOfSequenceIDs.first, digest: digest)
+        self.init(tokenizer, endOfSequence: configuration.endOfSequenceIDs.first, digest: digest)
     }
 }

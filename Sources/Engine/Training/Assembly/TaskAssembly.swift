@@ -64,8 +64,10 @@ package struct TaskAssembly {
     private func languageModeling(
         _ policy: PolicyModel, kind: SequenceExamples.Kind
     ) throws -> any TrainingTask & MemoryPlanning {
+        let tokenizer = try policy.folder.tokenizer()
         let encoder = SequenceEncoder(
-            codec: try TextCodec(policy.folder, policy.model.configuration), renderer: try renderer(policy),
+            codec: try TextCodec(policy.folder, tokenizer, policy.model.configuration),
+            renderer: try policy.folder.renderer(tokenizer),
             settings: try EncodingSettings(spec.dataset, contextLength: policy.model.contextLength))
         func examples(_ role: InputRole) throws -> SequenceExamples? {
             guard let dataset = try dataset(role) else { return nil }
@@ -87,8 +89,10 @@ package struct TaskAssembly {
         let policy = try PolicyModel(spec, inputs, team: team)
         let source = ReferenceSource(spec, inputs, policy: policy, plan: plan, team: team)
         let reference = try source.model()
+        let tokenizer = try policy.folder.tokenizer()
         let encoder = PairEncoder(
-            codec: try TextCodec(policy.folder, policy.model.configuration), renderer: try renderer(policy),
+            codec: try TextCodec(policy.folder, tokenizer, policy.model.configuration),
+            renderer: try policy.folder.renderer(tokenizer),
             settings: try EncodingSettings(spec.dataset, contextLength: policy.model.contextLength))
         func examples(_ role: InputRole) throws -> PairExamples? {
             guard let dataset = try dataset(role) else { return nil }
@@ -135,11 +139,6 @@ package struct TaskAssembly {
         return try GMSAFinetuneTask(
             spec, objective, inputs, workspace: Workspace(team: team), dataset: dataset,
             interruption: { try stop.check() })
-    }
-
-    /// Renders conversations with the template of the specification, or else of the model.
-    private func renderer(_ policy: PolicyModel) throws -> PromptRenderer {
-        try policy.folder.renderer(policy.folder.tokenizer())
     }
 
     private func dataset(_ role: InputRole) throws -> Dataset? {

@@ -6,7 +6,7 @@ import Transformer
 extension Inspector {
     /// A folder of PEFT, checked against its base where that is at hand.
     func adapter(_ inspection: inout Inspection) {
-        if let folder = inspection.attempt({ try adapterFolder() }) {
+        if let folder = inspection.attempt({ try AdapterFolder(path) }) {
             describe(folder.settings, &inspection)
             describe(folder.weights.files, &inspection)
             if let base = base(named: adapterBase, &inspection),
@@ -20,15 +20,6 @@ extension Inspector {
         } else {
             inspection.summary = "adapter: cannot be read"
         }
-    }
-
-    /// The weights of an adapter may only be there as a pickle, which has a way out of its own.
-    private func adapterFolder() throws -> AdapterFolder {
-        let safetensors = path + "/adapter_model.safetensors"
-        if (try? fileSize(safetensors)) == nil, let pickle = pickleName(among: try directoryNames(path)) {
-            _ = try SafetensorsFile(path + "/" + pickle)
-        }
-        return try AdapterFolder(path)
     }
 
     private var adapterBase: String? {

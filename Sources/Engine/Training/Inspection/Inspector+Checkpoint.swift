@@ -1,3 +1,4 @@
+import Compute
 import Datasets
 import DurableFiles
 import Safetensors
@@ -34,8 +35,9 @@ extension Inspector {
         inspection.parameters += ParameterRow.rows(of: files)
         let tensors = files.flatMap(\.tensors)
         let types = Set(tensors.map(\.dataType.rawValue)).sorted()
-        // Frozen weights of the engine's own type stay mapped; the others are converted when they are opened.
-        let foreign = tensors.filter { $0.dataType != .float32 }.reduce(0) { $0 + $1.count }
+        // Frozen weights of the engine's own type stay mapped, and matrices in bfloat16 where the team multiplies in it;
+        // the others are converted when they are opened.
+        let foreign = tensors.filter { !isMapped($0) }.reduce(0) { $0 + $1.count }
         inspection.add(
             "weights",
             [
@@ -49,6 +51,14 @@ extension Inspector {
                 .note,
                 "\(file.path): others may write this file, so every process reads a copy of its own; "
                     + "chmod go-w lets workers share its pages")
+        }
+    }
+
+    private func isMapped(_ tensor: TensorInfo) -> Bool {
+        switch tensor.dataType {
+        case .float32: true
+        case .bfloat16: team.products == .bfloat16 && tensor.shape.count == 2
+        default: false
         }
     }
 

@@ -58,8 +58,9 @@ extension Inspector {
     private func encode(_ dataset: Dataset, _ kind: RowKind, _ model: String, _ inspection: inout Inspection) {
         let found: (lines: [String], limit: Int)? = inspection.attempt {
             let (folder, configuration) = (ModelFolder(model), try ModelConfiguration(folder: model))
-            let codec = try TextCodec(folder, configuration)
-            let renderer = try folder.renderer(folder.tokenizer())
+            let tokenizer = try folder.tokenizer()
+            let codec = try TextCodec(folder, tokenizer, configuration)
+            let renderer = try folder.renderer(tokenizer)
             let settings = try spec.map { try EncodingSettings($0.dataset, contextLength: configuration.trainedLength) }
                 ?? EncodingSettings(maximumLength: configuration.trainedLength, emptyResponses: .drop)
             let report =

@@ -40,6 +40,10 @@ extension Inspector {
     /// Opens what the job would open, with the path in its place among the inputs.
     func estimate(_ spec: JobSpec, _ inspection: inout Inspection) {
         let kind = inspection.kind
+        if !isInput(kind, of: spec) {
+            inspection.report(
+                .note, "the job has no place for this \(kind.rawValue); the estimate is of the job as it is written")
+        }
         inspection.estimate = inspection.attempt { try estimate(spec, of: kind) }
     }
 
@@ -65,16 +69,25 @@ extension Inspector {
             time: try task.averageRow.map { try RunWork(spec, task, $0).time(plan, team) }, notes: notes.lines)
     }
 
+    /// Whether what is examined can take the place of an input of the job.
+    private func isInput(_ kind: Inspection.Kind, of spec: JobSpec) -> Bool {
+        switch kind {
+        case .weights: false
+        case .adapter: spec.adapter?.start != nil
+        case .checkpoint, .tokenizer, .dataset, .compressor: true
+        }
+    }
+
     /// The specification's inputs, with what is examined instead of the one of its kind.
     private func inputs(_ spec: JobSpec, _ kind: Inspection.Kind) -> JobInputs {
         let inputs = JobInputs(paths: spec)
         switch kind {
         case .checkpoint: return inputs.replacing(.model, by: path)
-        case .adapter: return spec.adapter?.start == nil ? inputs : inputs.replacing(.adapterStart, by: path)
+        case .adapter where isInput(kind, of: spec): return inputs.replacing(.adapterStart, by: path)
         case .tokenizer: return inputs.replacing(.tokenizer, by: path)
         case .dataset: return inputs.replacing(.trainingData, by: path)
         case .compressor: return inputs.replacing(.compressor, by: path)
-        case .weights: return inputs
+        case .adapter, .weights: return inputs
         }
     }
 }

@@ -179,7 +179,12 @@ package struct AdapterFolder {
         settings = try AdapterSettings(
             JSONValue.read(file, hint: "an adapter folder holds adapter_config.json and adapter_model.safetensors"),
             file: file)
-        weights = try WeightFiles(file: path + "/adapter_model.safetensors")
+        let tensors = path + "/adapter_model.safetensors"
+        if fileKind(tensors) == .missing, let pickle = pickleName(among: try directoryNames(path)) {
+            // Refused, with the way to convert it.
+            _ = try SafetensorsFile(path + "/" + pickle)
+        }
+        weights = try WeightFiles(file: tensors)
     }
 
     /// Everything that keeps the tensors from being an adapter of a model: settings that do not fit it, missing and

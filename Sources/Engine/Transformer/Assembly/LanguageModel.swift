@@ -93,11 +93,16 @@ package struct LanguageModel {
 
     /// Throws unless every id is in the vocabulary and every position in the rotary table. Passes take both on trust.
     package func check(_ ids: [Int32], _ layout: SequenceLayout) throws(ModelError) {
-        for id in ids where id < 0 || Int(id) >= configuration.vocabularySize {
-            throw .tokenOutOfRange(token: Int(id), vocabularySize: configuration.vocabularySize)
-        }
+        try check(ids)
         if let last = layout.positions.max(), Int(last) >= contextLength {
             throw .positionOutOfRange(position: Int(last), limit: contextLength)
+        }
+    }
+
+    /// Throws for a token that the vocabulary does not have.
+    package func check(_ ids: [Int32]) throws(ModelError) {
+        for id in ids where id < 0 || Int(id) >= configuration.vocabularySize {
+            throw .tokenOutOfRange(token: Int(id), vocabularySize: configuration.vocabularySize)
         }
     }
 }

@@ -47,9 +47,7 @@ package struct PromptSession {
 
     /// Reads tokens. Throws for one that the vocabulary has not, and for more rows than fit.
     package mutating func read(_ ids: [Int32]) throws(ModelError) {
-        for id in ids where id < 0 || Int(id) >= model.configuration.vocabularySize {
-            throw .tokenOutOfRange(token: Int(id), vocabularySize: model.configuration.vocabularySize)
-        }
+        try model.check(ids)
         let (embedding, context) = (model.embedding, context)
         try read(rows: ids.count) { range, input in
             embedding.forward(Array(ids[range]), into: input, context)

@@ -36,7 +36,8 @@ extension GMSAAutoencoderTask {
         let controls = MemoryControls(
             decoder: autoencoder.decoder, prompt: autoencoder.prompt?.value, workspace: workspace)
         try controls.record(
-            batch.decoding, softTokens: softTokens, texts: contexts, rate: rate, into: &means)
+            batch.decoding, softTokens: softTokens, texts: contexts, rate: rate,
+            isFirstRate: rate == objective.rates.measured.first, into: &means)
         guard written > 0 else { return }
         let width = base.configuration.hiddenSize
         let rows = batch.groups.softTokens.prefix(written).map {

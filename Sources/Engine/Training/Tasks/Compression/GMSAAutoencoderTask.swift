@@ -39,7 +39,7 @@ package final class GMSAAutoencoderTask: TrainingTask {
         self.workspace = workspace
         folder = ModelFolder(try inputs.required(.model))
         base = try LanguageModel(folder: folder.path, team: workspace.team)
-        let codec = try TextCodec(folder, base.configuration)
+        let codec = try TextCodec(folder, folder.tokenizer(), base.configuration)
         let isLearned = objective.ae.prompt == .learned
         instruction = isLearned ? [] : codec.encode(objective.ae.text, false)
         cut = try SegmentCut(objective.segment, contextLength: base.contextLength)
@@ -64,10 +64,11 @@ package final class GMSAAutoencoderTask: TrainingTask {
         rates = CompressionRates(
             settings: objective.rates, seed: spec.train.seed,
             totalSteps: BatchSchedule(rowCount: training.count, spec.train).totalSteps)
+        let longestContext = max(training.longest, evaluation?.longest ?? 0)
         let longest = CompressionSample(
-            segments: cut.segments(of: Array(repeating: 0, count: training.longest)),
+            segments: cut.segments(of: Array(repeating: 0, count: longestContext)),
             groupSize: objective.rates.lowest, hasLearnedPrompt: isLearned, prompt: instruction,
-            target: Array(repeating: 0, count: training.longest + 1))
+            target: Array(repeating: 0, count: longestContext + 1))
         let settings = autoencoder.compressor.settings
         largestBatch = try CompressionBatch(
             Array(repeating: longest, count: min(spec.train.microbatch, training.count) * rates.samplesPerRow),

@@ -34,7 +34,8 @@ extension GMSAFinetuneTask {
             means.record(a.scores, layout, rate: rate)
         }
         try MemoryControls(decoder: decoder, prompt: nil, workspace: workspace).record(
-            layout, softTokens: batch.softTokens, texts: questions.map(\.context), rate: rate, into: &means)
+            layout, softTokens: batch.softTokens, texts: questions.map(\.context), rate: rate,
+            isFirstRate: rate == objective.rates.measured.first, into: &means)
         let written = max(0, min(objective.generation.rows - rows.lowerBound, rows.count))
         guard written > 0 else { return }
         try WrittenAnswers(

@@ -23,7 +23,8 @@ package final class GMSAFinetuneTask: TrainingTask {
     private let store: ParameterStore
     private let questions: QuestionRows
     private let softTokens: SoftTokenCache
-    /// The longest context of all rows.
+    /// The largest parts of all rows, and the groups of the longest context.
+    private let longest: QuestionRows.Lengths
     private let longestGroups: GroupLayout
     private let rates: CompressionRates
     private var loss = 0.0
@@ -52,7 +53,7 @@ package final class GMSAFinetuneTask: TrainingTask {
         guard let store = model.parameters else { throw TrainingError.nothingToTrain }
         self.store = store
         decoder = SoftPromptDecoder(model)
-        let codec = try TextCodec(folder, model.configuration)
+        let codec = try TextCodec(folder, folder.tokenizer(), model.configuration)
         func rows(_ role: InputRole) throws -> QuestionRows? {
             try dataset(role).map {
                 try QuestionRows(
@@ -71,8 +72,9 @@ package final class GMSAFinetuneTask: TrainingTask {
             totalSteps: BatchSchedule(rowCount: training.count, spec.train).totalSteps)
         softTokens = SoftTokenCache(compressor, cut, workspace)
         evaluationSoftTokens = SoftTokenCache(compressor, cut, workspace)
+        longest = evaluation.map { training.longest.widened(by: $0.longest) } ?? training.longest
         longestGroups = try softTokens.groups(
-            of: Array(repeating: 0, count: questions.longest.context), rate: objective.rates.lowest)
+            of: Array(repeating: 0, count: longest.context), rate: objective.rates.lowest)
     }
 
     package var parameters: ParameterStore { store }
@@ -152,9 +154,9 @@ struct SoftPromptBatch {
 extension GMSAFinetuneTask: MemoryPlanning {
     package var models: [LanguageModel] { [decoder.model, base] }
 
-    /// The larger of the decoder's longest step and the compressor's longest context.
+    /// The largest of the decoder's longest step, the compressor's longest context, and reading the longest contexts
+    /// themselves, which evaluation compares with.
     package var largestPassByteCount: Int {
-        let longest = questions.longest
         let soft = longestGroups.groups.count
         let rows = min(spec.train.microbatch, questions.count) * rates.samplesPerRow
         let layout = SoftPromptLayout(
@@ -167,6 +169,16 @@ extension GMSAFinetuneTask: MemoryPlanning {
             Workspace.byteCount(workspace.team) {
                 decoder.activations(for: layout, recording: recording, request: .statistics, $0)
             },
-            Workspace.byteCount(workspace.team) { compressor.activations(for: longestGroups, recording: .none, $0) })
+            Workspace.byteCount(workspace.team) { compressor.activations(for: longestGroups, recording: .none, $0) },
+            evaluates ? readingByteCount(layout) : 0)
+    }
+
+    private func readingByteCount(_ layout: SoftPromptLayout) -> Int {
+        let texts = Array(repeating: [Int32](repeating: 0, count: longest.context), count: spec.train.microbatch)
+        let reading = layout.reading(texts)
+        guard reading.fits(decoder.model) else { return 0 }
+        return Workspace.byteCount(workspace.team) {
+            decoder.activations(for: reading, recording: .none, request: [], $0)
+        }
     }
 }

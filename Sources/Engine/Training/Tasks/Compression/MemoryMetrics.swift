@@ -36,12 +36,15 @@ struct MemoryControls {
     ///   - softTokens: of all samples of the layout, end to end.
     ///   - rate: the one they were made at.
     ///   - texts: the contexts.
+    ///   - isFirstRate: of several rates of the same samples, one measures what has no rate.
     func record(
-        _ layout: SoftPromptLayout, softTokens: [Real], texts: [[Int32]], rate: Int, into means: inout MetricMeans
+        _ layout: SoftPromptLayout, softTokens: [Real], texts: [[Int32]], rate: Int, isFirstRate: Bool,
+        into means: inout MetricMeans
     ) throws {
         if let wrong = layout.withWrongSoftTokens {
             try record("wrong_memory_loss@\(rate)", wrong, softTokens, into: &means)
         }
+        guard isFirstRate else { return }
         if let nothing = layout.withoutSoftTokens { try record("no_memory_loss", nothing, [], into: &means) }
         let reading = layout.reading(texts)
         // Without words to ask there is no way to ask for a text that was read.

@@ -18,8 +18,20 @@ struct QuestionRows {
     /// The question; `{prompt}` stands for the row's.
     let template: String
 
+    /// Token counts of the largest parts of some rows.
+    struct Lengths {
+        var (context, prompt, answer) = (0, 0, 0)
+
+        /// The larger of each part.
+        func widened(by other: Lengths) -> Lengths {
+            Lengths(
+                context: max(context, other.context), prompt: max(prompt, other.prompt),
+                answer: max(answer, other.answer))
+        }
+    }
+
     /// The largest parts of all rows.
-    private(set) var longest = (context: 0, prompt: 0, answer: 0)
+    private(set) var longest = Lengths()
 
     /// Looks at every row.
     ///
@@ -43,10 +55,9 @@ struct QuestionRows {
                     "expected at most \(positions.limit), those of the model; a higher rate or a smaller "
                         + "dataset.max_length helps")
             }
-            longest = (
-                max(longest.context, question.context.count), max(longest.prompt, question.prompt.count),
-                max(longest.answer, question.answer.count)
-            )
+            longest = longest.widened(
+                by: Lengths(
+                    context: question.context.count, prompt: question.prompt.count, answer: question.answer.count))
         }
     }
 

@@ -21,6 +21,7 @@ struct WrittenAnswers {
         for (written, text) in zip(written, texts) {
             let score = RestorationScore(written, reference: text, text: codec.decode)
             means.record("written_prefix_match@\(rate)", score.prefixMatch)
+            means.record("written_exact@\(rate)", score.isExact ? 1 : 0)
             means.record("bleu@\(rate)", score.bleu)
         }
     }
