@@ -11,7 +11,8 @@ private enum TRLFiles {
 
     static var templates: [String] {
         let names = folder.flatMap { try? FileManager.default.contentsOfDirectory(atPath: $0) } ?? []
-        return names.filter { $0.hasSuffix(".template") }.map { String($0.dropLast(9)) }.sorted()
+        let templates = names.filter { $0.hasSuffix(".template") }.map { String($0.dropLast(9)) }.sorted()
+        return templates.isEmpty ? ["no template in \(folder ?? "no folder")"] : templates
     }
 }
 
@@ -57,6 +58,7 @@ struct ConversationComparison {
             #expect(sequence.mask == expected.mask, "row \(line.row)")
             compared.sequences += 1
         }
+        #expect(compared.pairs > 0)
         print("compared \(template): \(compared.pairs) pairs, \(compared.sequences) conversations with their masks")
     }
 }

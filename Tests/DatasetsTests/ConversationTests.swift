@@ -159,6 +159,31 @@ struct ConversationSequenceTests {
         #expect(packed.scores == [0..<8, 8..<10])
     }
 
+    /// The template writes nothing for a message without content, and the next turn begins as that one would have.
+    @Test func turnsWithoutTextAreNotTrained() throws {
+        let template =
+            "{% for m in messages %}{% if m.content %}<{{ m.content }}|{% endif %}{% endfor %}"
+            + "{% if add_generation_prompt %}<{% endif %}"
+        let sequence = try sequence(
+            [message("user", "a"), message("assistant", ""), message("user", "b"), message("assistant", "c")], template)
+        #expect(sequence.ids == ids("<a|<b|<c|"))
+        #expect(trained(sequence) == ["c|"])
+    }
+
+    /// Two turns without anything between them meet in the token "ab", which is trained once.
+    @Test func turnsThatShareATokenBecomeOne() throws {
+        let folder = try Folder()
+        let turns = [message("user", "u"), message("assistant", "xa"), message("assistant", "by")]
+        let dataset = try Dataset(
+            try folder.write("d.jsonl", "{\"messages\": [\(turns.joined(separator: ", "))]}"))
+        let encoder = SequenceEncoder(
+            codec: mergingCodec, renderer: try renderer("{% for m in messages %}{{ m.content }}{% endfor %}"),
+            settings: EncodingSettings(maximumLength: 500))
+        let sequence = try SequenceExamples(dataset, encoder, kind: .completions).sequence(0)
+        #expect(sequence.ids == ids("ux") + [1000] + ids("y"))
+        #expect(sequence.trained == [1..<4])
+    }
+
     @Test func aTemplateThatRewritesItsPastIsRefused() throws {
         let error = try #require(throws: DatasetError.self) { try sequence(turns, forgetful) }
         #expect(error.line == 1 && error.found.contains("message 3"))

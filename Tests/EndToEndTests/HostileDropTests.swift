@@ -45,6 +45,7 @@ struct HostileDropTests {
              "--worker", Programs.worker])
         for _ in 0..<600 where !shop.exists("\(shop.run("honest"))/result.json") { try await Task.sleep(for: .milliseconds(50)) }
         try await Task.sleep(for: .seconds(3))
+        #expect(racing.process.isRunning, "\(racing.standardError)")
         racing.kill(SIGKILL)
         try await racing.wait()
         daemon.kill(SIGTERM)
@@ -56,6 +57,7 @@ struct HostileDropTests {
             .map { (try? shop.text("jobs/rejected/\($0)")) ?? "" }.joined()
         #expect(!told.contains("root:"), "something of a file outside was told")
         #expect(shop.names(in: "jobs/rejected").contains("link.yaml") && shop.names(in: "jobs/rejected").contains("pipe.yaml"))
+        #expect(shop.names(in: "jobs/rejected").contains { $0.hasPrefix("race") }, "\(shop.names(in: "jobs/rejected"))")
         #expect(!daemon.standardError.contains("\u{1B}[31m"), "a name wrote to the terminal")
     }
 

@@ -74,19 +74,21 @@ struct RecoveryTests {
 
     @Test func flippedPagesAreRefusedAndRecoverSaysHow() async throws {
         let expected = try await UndisturbedRun.shared.fingerprints()
+        var refused = 0
         for seed in 31...36 as ClosedRange<UInt64> {
             let shop = try Workshop()
             try await shop.killInMidQueue(seed)
             var random = SplitMix64(seed)
             let path = "\(shop.root)/db/queue.db"
             // Committed pages live in the log until a checkpoint: this makes them part of the database.
-            _ = try shop.query("PRAGMA wal_checkpoint(TRUNCATE)")
+            #expect(try shop.query("PRAGMA wal_checkpoint(TRUNCATE)") == "0")
             var bytes = try readFile(path, limit: 1 << 30)
             let page = Int(random.below(UInt64(bytes.count / 4096))) * 4096
             for offset in page..<page + 4096 { bytes[offset] ^= 0xA5 }
             try durableWrite(bytes, to: path)
             let (status, log) = try await shop.settle()
             if status == 78 {
+                refused += 1
                 #expect(log.contains("recover") && shop.names(in: "db").contains { $0.hasPrefix("corrupt-") }, "\(log)")
             } else {
                 // The page held nothing: free space is not covered by any check.
@@ -96,6 +98,7 @@ struct RecoveryTests {
             #expect(try await shop.settle().status == 0, "seed \(seed)")
             try shop.check(["lm", "align"], equal: expected, seed)
         }
+        #expect(refused > 0, "no damaged page was noticed")
     }
 
     @Test func killedAtEveryBoundaryAndDoneAgain() async throws {
@@ -120,8 +123,9 @@ struct RecoveryTests {
         for point in ["backup.before_publish", "backup.after_publish"] {
             let shop = try Workshop()
             try await shop.killInMidQueue(42)
-            _ = try await run(
+            let killed = try await run(
                 Programs.command, ["backup", "--root", shop.root], environment: ["HONE_FAILPOINT": "\(point):kill"])
+            #expect(killed.process.terminationReason == .uncaughtSignal, "\(point) was not reached")
             try await shop.hone(["backup"])
             #expect(try await shop.settle().status == 0)
             try shop.check(["lm", "align"], equal: expected)
@@ -132,11 +136,13 @@ struct RecoveryTests {
         let shop = try Workshop()
         let daemon = try shop.daemon([:], [])
         for _ in 0..<200 where !shop.exists("db/queue.db") { try await Task.sleep(for: .milliseconds(20)) }
-        for command in [["recover"], ["restore", "\(shop.root)/none.db"]] {
-            let refused = try await run(Programs.command, command + ["--root", shop.root])
-            #expect(refused.process.terminationStatus == 5, "\(refused.standardError)")
-        }
         try await shop.hone(["backup", "\(shop.root)/live.db"])
+        for command in [["recover"], ["restore", "\(shop.root)/live.db"]] {
+            let refused = try await run(Programs.command, command + ["--root", shop.root])
+            #expect(
+                refused.process.terminationStatus == 5 && refused.standardError.contains("a daemon works on"),
+                "\(refused.standardError)")
+        }
         daemon.kill(SIGTERM)
         try await daemon.wait()
     }

@@ -140,7 +140,6 @@ import Transformer
         var second = try GMSARun(.finetune)
         second.inputs[InputRole.compressor.rawValue] = first.scratch.path + "/first/artifacts"
         let trained = try second.complete(in: "second").initialMetrics
-        second.inputs[InputRole.compressor.rawValue] = first.scratch.path + "/first/artifacts"
         let model = first.scratch.path + "/first/artifacts/decoder/model.safetensors"
         #expect(try readFile(model) != readFile(first.scratch.path + "/model/model.safetensors"))
         let untouched = try GMSARun(.finetune).complete(in: "second").initialMetrics

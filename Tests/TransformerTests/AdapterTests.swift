@@ -248,11 +248,15 @@ import Transformer
     }
 
     /// Nothing an expression says makes matching slow.
-    @Test func hostileExpressions() throws {
-        for expression in ["(a*)*b", "(.*.*)*x", "(([a-z]|.)*)*_proj"] {
-            _ = try? TinyModel.tied.model(
+    @Test(.timeLimit(.minutes(1))) func hostileExpressions() throws {
+        func model(_ expression: String) throws -> LanguageModel {
+            try TinyModel.tied.model(
                 adapters: .fresh(AdapterSettings(rank: 1, alpha: 1, targets: .expression(expression)), seed: 1),
                 team: team)
         }
+        for expression in ["(a*)*b", "(.*.*)*x", "(([a-z]|.)*)*_proj"] {
+            #expect(throws: ModelError.self) { try model(expression) }
+        }
+        #expect(try model("(([a-z]|.)+)+_proj").parameters != nil)
     }
 }

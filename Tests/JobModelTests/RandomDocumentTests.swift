@@ -3,7 +3,7 @@ import Testing
 
 @testable import JobModel
 
-@Suite struct FuzzTests {
+@Suite struct RandomDocumentTests {
     private static let pieces = [
         "name", "method", ":", ": ", "- ", "\n", "\n  ", "{", "}", "[", "]", ",", "&a", "& b", "*a", "!!str", "!", "|",
         ">",
@@ -31,31 +31,6 @@ import Testing
         }
     }
 
-    @Test(arguments: 1...4)
-    func damagedSpecificationsNeverCrash(_ seed: Int) {
-        var random = SplitMix64(UInt64(seed))
-        for example in Examples.all {
-            for _ in 0..<150 {
-                var bytes = Array(example.utf8)
-                for _ in 0..<Int.random(in: 1...4, using: &random) {
-                    let index = Int.random(in: bytes.indices, using: &random)
-                    switch Int.random(in: 0...3, using: &random) {
-                    case 0: bytes[index] = UInt8.random(in: 0...255, using: &random)
-                    case 1: bytes.remove(at: index)
-                    case 2:
-                        bytes.insert(
-                            contentsOf: Array((Self.pieces.randomElement(using: &random) ?? "").utf8), at: index)
-                    default: bytes.removeSubrange(index...)
-                    }
-                    if bytes.isEmpty { break }
-                }
-                if let spec = try? JobSpec.decode(bytes) {
-                    #expect((try? JobSpec.decode(spec.canonicalJSON(), format: .json)) == spec)
-                }
-            }
-        }
-    }
-
     /// Whatever passes the scan of the bytes has no anchor for the parser: an alias to it would be undefined.
     @Test func nothingThatPassesTheScanHasAnAnchor() {
         var random = SplitMix64(99)
@@ -66,11 +41,5 @@ import Testing
             guard SourceText.firstAnchor(in: Array(text.utf8)) == nil else { continue }
             #expect(!refusal(of: text).isEmpty)
         }
-    }
-
-    @Test func nearestNames() {
-        #expect(NearestName.distance("keep_lats", "keep_last") == 1)
-        #expect(NearestName.of("methd", among: ["method", "model"]) == "method")
-        #expect(NearestName.of("zzz", among: ["method", "model"]) == nil)
     }
 }
