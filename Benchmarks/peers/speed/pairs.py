@@ -17,6 +17,12 @@ class Batch:
         self.targets = self.ids[self.sequences, self.tokens]
         self.ends = torch.tensor([s + n - 1 for s, n in zip(starts, self.lengths)])
 
+    @classmethod
+    def of(cls, pairs):
+        """All chosen responses of some pairs, then all rejected ones."""
+        prompts = [p for p, _, _ in pairs]
+        return cls(prompts + prompts, [c for _, c, _ in pairs] + [r for _, _, r in pairs])
+
     def hidden(self, model, embeddings=None):
         inputs = dict(input_ids=self.ids) if embeddings is None else dict(inputs_embeds=embeddings)
         return model.model(**inputs, attention_mask=self.mask, use_cache=False).last_hidden_state

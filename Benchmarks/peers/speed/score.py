@@ -11,9 +11,7 @@ def main():
     rows = timed.batches(timed.token_rows(options, "prompt", "chosen", "rejected"), options.batch)
 
     def step():
-        pairs = next(rows)
-        prompts = [p for p, _, _ in pairs]
-        batch = Batch(prompts + prompts, [c for _, c, _ in pairs] + [r for _, _, r in pairs])
+        batch = Batch.of(next(rows))
         with torch.inference_mode(), timed.autocast(options):
             batch.log_probabilities(model, batch.hidden(model))
 

@@ -66,12 +66,8 @@ def main():
         return known[key]
 
     def remember(pairs):
-        batch = both(pairs)
+        batch = Batch.of(pairs)
         known[tuple(batch.targets.tolist())] = reference_scores(batch)
-
-    def both(pairs):
-        prompts = [p for p, _, _ in pairs]
-        return Batch(prompts + prompts, [c for _, c, _ in pairs] + [r for _, _, r in pairs])
 
     upcoming = [next(rows) for _ in range(options.warmup + options.repeats)]
     if options.precompute:
@@ -81,7 +77,7 @@ def main():
     def step():
         pairs = upcoming.pop(0)
         prompts = [p for p, _, _ in pairs]
-        batch = both(pairs)
+        batch = Batch.of(pairs)
         sampled = None
         if options.anchor:
             found = anchors(base, prompts, options.anchor, timed.autocast(options))
