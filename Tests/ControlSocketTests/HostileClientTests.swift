@@ -33,6 +33,8 @@ struct HostileClientTests {
         let head = "POST /v1/jobs/\(job)/\(verb) HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.utf8.count + 9)\r\n\r\n"
         let descriptor = try await daemon.client()
         _ = Array((head + body).utf8).withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        // So that the daemon has begun to read when the rest does not come.
+        try await Task.sleep(for: .milliseconds(200))
         close(descriptor)
         for _ in 0..<30 {
             try await Task.sleep(for: .milliseconds(10))

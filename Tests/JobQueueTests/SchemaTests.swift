@@ -26,10 +26,14 @@ import Testing
     }
 
     @Test func onlyABrokenRuleIsTheFaultOfWhatWasAskedFor() {
-        let words: (ResultCode) -> StoreError = { StoreError(DatabaseError(resultCode: $0, message: "why"), at: "/q/queue.db") }
+        func words(_ code: ResultCode) -> StoreError {
+            StoreError(DatabaseError(resultCode: code, message: "why"), at: "/q/queue.db")
+        }
         #expect(words(.SQLITE_CONSTRAINT) == .refused("why"))
         #expect(words(.SQLITE_CONSTRAINT_TRIGGER) == .refused("why"))
-        for code in [ResultCode.SQLITE_ERROR, .SQLITE_FULL, .SQLITE_MISUSE] { #expect(words(code) == .unavailable("why")) }
+        for code in [ResultCode.SQLITE_ERROR, .SQLITE_FULL, .SQLITE_MISUSE] {
+            #expect(words(code) == .unavailable("why"))
+        }
         #expect(words(.SQLITE_CORRUPT) == .databaseRefused(path: "/q/queue.db", reason: "why", copies: nil))
     }
 

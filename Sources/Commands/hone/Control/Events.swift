@@ -13,7 +13,9 @@ struct Events: ParsableCommand {
     @Option(help: ArgumentHelp("Only about this job.", valueName: "job"))
     var job: String?
 
-    @Option(help: ArgumentHelp("Only those after this number (default: the last 100, or all of one job).", valueName: "number"))
+    @Option(
+        help: ArgumentHelp(
+            "Only those after this number (default: the last 100, or all of one job).", valueName: "number"))
     var after: Int64?
 
     @Flag(name: [.short, .long], help: "Go on with what happens from now on.")

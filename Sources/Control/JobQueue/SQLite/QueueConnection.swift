@@ -49,8 +49,8 @@ enum QueueConnection {
 }
 
 extension StoreError {
-    /// An error of the database at `path` in the words of the store. Only what breaks a rule of the schema is the fault of
-    /// what was asked for.
+    /// An error of the database at `path` in the words of the store. Only what breaks a rule of the schema is the fault
+    /// of what was asked for.
     init(_ error: DatabaseError, at path: String) {
         let words = error.message ?? "\(error.resultCode)"
         switch error.resultCode {

@@ -27,7 +27,7 @@ extension SQLiteJobStore {
     package func retry(_ job: Int64, actor: String, now: Timestamp) async throws -> JobState {
         try await write(actor, now: now) { writer in
             try writer.record("retry", job: job)
-            // What is left of the waiting time after a failure; the time of day a job was to wait for is over once it ran.
+            // What is left of the waiting time after a failure. A time of day to wait for is over once the job ran.
             try writer.database.execute(
                 sql: "UPDATE jobs SET not_before_ms = 0 WHERE id = ? AND fence > 0", arguments: [job])
             if try writer.lifecycle(of: job).state == .backoff {

@@ -22,8 +22,9 @@ package struct Requester: Sendable, Hashable {
     package static func lookUp(uid: UInt32, gid: UInt32? = nil) -> Requester {
         let account = Accounts.user(uid)
         let first = gid ?? account?.gid
-        let numbers = account.flatMap { Accounts.groups(of: $0.name, and: first ?? $0.gid) } ?? [first].compactMap { $0 }
-        return Requester(uid: uid, name: account?.name, groups: Set(numbers.compactMap(Accounts.groupName)))
+        let all = account.flatMap { Accounts.groups(of: $0.name, and: first ?? $0.gid) }
+        let groups = (all ?? [first].compactMap { $0 }).compactMap(Accounts.groupName)
+        return Requester(uid: uid, name: account?.name, groups: Set(groups))
     }
 
     /// Who is written into the events.

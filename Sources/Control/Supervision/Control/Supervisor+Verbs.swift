@@ -94,7 +94,8 @@ extension Supervisor {
             }
             if verb == .ckpt, active[job.id] == nil {
                 throw ControlError.refused(
-                    "the worker of job \(job.id) cannot be told: it is about to start, or saves and ends with the last daemon")
+                    "the worker of job \(job.id) cannot be told: it is about to start, or saves and ends with the last "
+                        + "daemon")
             }
         case .cancel, .hold, .release, .pause, .resume:
             guard !job.state.isFinished else {

@@ -60,7 +60,8 @@ extension HealthExamination {
             }
             let left = root.tracesOfJobs ?? (root.backups.isEmpty ? nil : "db/backup")
             guard let left else { return [.ok("queue", "none yet; the daemon makes it when it starts")] }
-            return [.fail("queue", "\(root.databaseFile) is missing, though \(left) shows that there was one", "hone recover")]
+            let lost = "\(root.databaseFile) is missing, though \(left) shows that there was one"
+            return [.fail("queue", lost, "hone recover")]
         }
         do {
             let facts = try QueueCopy.check(root.databaseFile)

@@ -65,8 +65,8 @@ package final class DropDirectory: Sendable {
         }
     }
 
-    /// What lies at `name` now, without following a link; nil if nothing does. Whatever else keeps it from being looked at
-    /// is an error.
+    /// What lies at `name` now, without following a link; nil if nothing does. Whatever else keeps it from being looked
+    /// at is an error.
     package func identity(of name: DropName) throws -> FileIdentity? { try Self.identity(in: descriptor, name) }
 
     /// Reads the file at `name` if it is one, is ours to read, and holds still.
