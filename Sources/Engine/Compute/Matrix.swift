@@ -58,6 +58,20 @@ package struct Matrix: BitwiseCopyable, @unchecked Sendable {
         for row in 0..<rows { (base + row * stride).update(repeating: value, count: columns) }
     }
 
+    /// All elements of a contiguous window, row by row.
+    package var elements: [Real] {
+        precondition(isContiguous, "elements of a window with gaps")
+        return Array(UnsafeBufferPointer(start: base, count: count))
+    }
+
+    /// Overwrites the first elements of a contiguous window.
+    package func copy(elements: [Real]) {
+        precondition(isContiguous && elements.count <= count, "more elements than the window has")
+        elements.withUnsafeBufferPointer { from in
+            if let first = from.baseAddress { base.update(from: first, count: from.count) }
+        }
+    }
+
     /// Copies the elements of a window of the same shape.
     package func copy(from other: Matrix) {
         precondition(rows == other.rows && columns == other.columns, "copy needs equal shapes")

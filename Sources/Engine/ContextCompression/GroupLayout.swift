@@ -27,6 +27,11 @@ package struct GroupLayout: Sendable {
         case drop
         /// Its sum is divided by the whole group size, as if zero rows filled it up.
         case pad
+
+        /// Groups of `length` tokens in groups of `size`.
+        package func groupCount(of length: Int, size: Int) -> Int {
+            self == .drop ? length / size : (length + size - 1) / size
+        }
     }
 
     /// How states become soft tokens.

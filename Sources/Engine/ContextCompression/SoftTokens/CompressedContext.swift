@@ -73,9 +73,7 @@ extension CompressedContext.Origin {
 
     /// Soft tokens of a text.
     func softTokenCount(of tokenCount: Int) -> Int {
-        func groups(_ length: Int) -> Int {
-            remainder == .drop ? length / groupSize : length / groupSize + (length % groupSize == 0 ? 0 : 1)
-        }
+        func groups(_ length: Int) -> Int { remainder.groupCount(of: length, size: groupSize) }
         let last = lastSegment(of: tokenCount).tokens
         return (tokenCount - last) / segmentLength * groups(segmentLength) + groups(last)
     }

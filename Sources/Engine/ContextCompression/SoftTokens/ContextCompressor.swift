@@ -37,7 +37,7 @@ package struct ContextCompressor {
         let rows = compressor.forward(ids, layout, activations, Pass(), context)
         return CompressedContext(
             origin: origin, width: rows.columns,
-            softTokens: Array(UnsafeBufferPointer(start: rows.base, count: rows.count)), tokenCount: ids.count)
+            softTokens: rows.elements, tokenCount: ids.count)
     }
 
     /// An empty text that tokens can be appended to.

@@ -103,7 +103,7 @@ struct GrowingSegment {
             let aligned = alignment.append(piece.count, Pass(), context)
             let target = softTokens.rows(0..<piece.count)
             compressor.finish(aligned, into: target, inverseRMS: inverseRMS.rows(0..<piece.count), linear, context)
-            rows += UnsafeBufferPointer(start: target.base, count: target.count)
+            rows += target.elements
         }
     }
 }
@@ -116,7 +116,7 @@ extension GrowingSegment {
         CompressedContext.State(
             encoder: encoder.saved().map { CompressedContext.LayerState(keys: $0.keys, values: $0.values) },
             alignment: alignment.saved().map { CompressedContext.LayerState(keys: $0.keys, values: $0.values) },
-            open: Array(UnsafeBufferPointer(start: states.base, count: openCount * states.columns)))
+            open: states.rows(0..<openCount).elements)
     }
 
     /// Goes on from a saved state; false when it is that of another shape.
@@ -128,7 +128,7 @@ extension GrowingSegment {
         else { return false }
         encoder.restore(length: last.tokens, state.encoder.map { ($0.keys, $0.values) })
         alignment.restore(length: last.groups, state.alignment.map { ($0.keys, $0.values) })
-        for (index, value) in state.open.enumerated() { states.base[index] = value }
+        states.copy(elements: state.open)
         openCount = last.open
         return true
     }

@@ -106,12 +106,3 @@ package struct CachedSequence {
         return streams.rows(start..<start + count)
     }
 }
-
-extension Matrix {
-    fileprivate func copy(elements: [Real]) {
-        precondition(elements.count == count && isContiguous, "the state of another shape")
-        for (index, value) in elements.enumerated() { base[index] = value }
-    }
-
-    fileprivate var elements: [Real] { Array(UnsafeBufferPointer(start: base, count: count)) }
-}

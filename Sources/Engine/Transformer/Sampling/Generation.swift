@@ -123,7 +123,7 @@ private struct Generation {
         for (sequence, segment) in layout.segments.enumerated() {
             let rows = prompt.stack.input.rows(segment.tokens)
             let prefix = request.prefixes[sequence]
-            for (index, value) in prefix.enumerated() { rows.base[index] = value }
+            rows.copy(elements: prefix)
             model.embedding.forward(
                 request.prompts[sequence], into: rows.rows(prefix.count / width..<rows.rows), context)
         }

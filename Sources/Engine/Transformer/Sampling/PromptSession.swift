@@ -109,12 +109,12 @@ package struct PromptSession {
 
     /// The present place.
     package func mark() -> Mark {
-        Mark(length: length, newest: Array(UnsafeBufferPointer(start: newest.base, count: newest.count)))
+        Mark(length: length, newest: newest.elements)
     }
 
     /// Forgets everything after the mark.
     package mutating func rewind(to mark: Mark) {
         sequence.rewind(to: mark.length)
-        for (index, value) in mark.newest.enumerated() { newest.base[index] = value }
+        newest.copy(elements: mark.newest)
     }
 }

@@ -70,7 +70,7 @@ extension GroupLayout.Merge {
 }
 
 extension GroupLayout.Remainder {
-    fileprivate init(_ remainder: GMSAMergeSettings.Remainder) {
+    init(_ remainder: GMSAMergeSettings.Remainder) {
         self =
             switch remainder {
             case .mean: .mean

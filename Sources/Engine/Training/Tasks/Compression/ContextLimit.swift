@@ -1,3 +1,5 @@
+import ContextCompression
+
 /// How long a context may be whose soft tokens, prompt and restatement share the positions of a model.
 struct ContextLimit {
     let positions: Int
@@ -6,13 +8,14 @@ struct ContextLimit {
     /// The one that makes the most soft tokens.
     let rate: Int
     let cut: SegmentCut
+    let remainder: GroupLayout.Remainder
 
     /// The longest context that fits, or the wanted length.
     ///
     /// - Throws: `TrainingError.specification` when nothing fits or less than what is wanted.
     func length(wanted: Int?) throws -> Int {
         let longest = stride(from: positions, through: 1, by: -1).first {
-            cut.softTokenCount(of: $0, rate: rate) + prompt + $0 <= positions
+            cut.softTokenCount(of: $0, rate: rate, remainder) + prompt + $0 <= positions
         }
         guard let longest else {
             throw TrainingError.specification(

@@ -45,7 +45,7 @@ package final class GMSAAutoencoderTask: TrainingTask {
         cut = try SegmentCut(objective.segment, contextLength: base.contextLength)
         let length = try ContextLimit(
             positions: base.contextLength, prompt: isLearned ? 1 : instruction.count, rate: objective.rates.lowest,
-            cut: cut
+            cut: cut, remainder: GroupLayout.Remainder(objective.merge.remainder)
         ).length(wanted: spec.dataset.maxLength)
         autoencoder = try Self.autoencoder(spec, objective, base, folder, longest: min(length, cut.length), workspace)
         func contexts(_ role: InputRole) throws -> ContextWindows? {

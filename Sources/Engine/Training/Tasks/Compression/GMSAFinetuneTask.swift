@@ -54,11 +54,15 @@ package final class GMSAFinetuneTask: TrainingTask {
         self.store = store
         decoder = SoftPromptDecoder(model)
         let codec = try TextCodec(folder, folder.tokenizer(), model.configuration)
+        let remainder = compressor.settings.remainder
         func rows(_ role: InputRole) throws -> QuestionRows? {
             try dataset(role).map {
                 try QuestionRows(
                     $0, codec, maximumLength: spec.dataset.maxLength ?? .max, template: objective.prompt.qaTemplate,
-                    positions: (model.contextLength, { cut.softTokenCount(of: $0, rate: objective.rates.lowest) }),
+                    positions: (
+                        model.contextLength,
+                        { cut.softTokenCount(of: $0, rate: objective.rates.lowest, remainder) }
+                    ),
                     checkpoint: interruption)
             }
         }

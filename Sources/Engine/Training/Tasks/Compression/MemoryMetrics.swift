@@ -79,14 +79,9 @@ extension SoftPromptDecoder {
                 pass: activations(for: layout, recording: recording, request: request, $0)
             )
         } _: { memory, context in
-            for (index, value) in softTokens.enumerated() { memory.softTokens.base[index] = value }
+            memory.softTokens.copy(elements: softTokens)
             forward(memory.softTokens, prompt: prompt, layout, memory.pass, pass, context)
             return try body(memory.pass, context)
         }
     }
-}
-
-extension Matrix {
-    /// All elements of a contiguous matrix.
-    var elements: [Real] { Array(UnsafeBufferPointer(start: base, count: count)) }
 }

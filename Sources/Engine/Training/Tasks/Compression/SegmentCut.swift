@@ -1,3 +1,4 @@
+import ContextCompression
 import JobModel
 
 /// How contexts that are longer than the encoder reads at once are cut into pieces that are compressed apart.
@@ -32,8 +33,8 @@ struct SegmentCut: Sendable {
     /// The pieces of a context.
     func segments(of context: [Int32]) -> [[Int32]] { ranges(of: context.count).map { Array(context[$0]) } }
 
-    /// Soft tokens of a context of `count` tokens, a short last group included.
-    func softTokenCount(of count: Int, rate: Int) -> Int {
-        ranges(of: count).reduce(0) { $0 + ($1.count + rate - 1) / rate }
+    /// Soft tokens of a context of `count` tokens.
+    func softTokenCount(of count: Int, rate: Int, _ remainder: GroupLayout.Remainder) -> Int {
+        ranges(of: count).reduce(0) { $0 + remainder.groupCount(of: $1.count, size: rate) }
     }
 }
