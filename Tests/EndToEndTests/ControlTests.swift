@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import JobModel
 import Testing
 
@@ -89,6 +90,30 @@ struct ControlTests {
         expect(4, try await run(Programs.command, ["submit", "--root", empty, "\(shop.root)/lm.yaml"]), "honed first starts")
     }
 
+    /// Something has the socket and says nothing: the files still tell.
+    @Test func aDaemonThatHangsIsNotWaitedForForEver() async throws {
+        let shop = try Workshop()
+        try shop.drop(SmallJob.pretrain("lm"), as: "lm.yaml")
+        #expect(try await shop.settle().status == 0)
+        guard let socket = SilentSocket(at: "\(shop.root)/run/hone.sock") else {
+            Issue.record("no socket could be made")
+            return
+        }
+        expect(0, try await hone(shop, "show", "lm"), "succeeded")
+        _ = consume socket
+    }
+
+    @Test func eventsWithoutADaemonAreTheNewest() async throws {
+        let shop = try Workshop()
+        try shop.drop(SmallJob.pretrain("lm"), as: "lm.yaml")
+        #expect(try await shop.settle().status == 0)
+        let all = try await hone(shop, "events", "--after", "0").standardOutput.split(separator: "\n")
+        let last = try await hone(shop, "events", "--after=-2").standardOutput.split(separator: "\n")
+        #expect(all.count > 2 && last == all.suffix(2))
+        let own = try await hone(shop, "events", "--job", "lm").standardOutput
+        #expect(own.contains("job_accepted") && own.contains("succeeded"))
+    }
+
     @Test func aRefusedFileIsToldAtOnce() async throws {
         let shop = try Workshop()
         let daemon = try await running(shop)
@@ -139,4 +164,24 @@ struct ControlTests {
         daemon.kill(SIGTERM)
         #expect(try await daemon.wait() == 0, "\(daemon.standardError)")
     }
+}
+
+/// A socket that takes connections and never answers.
+private struct SilentSocket: ~Copyable {
+    private let descriptor: Int32
+
+    init?(at path: String) {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard bound == 0, listen(descriptor, 8) == 0 else { return nil }
+    }
+
+    deinit { close(descriptor) }
 }
