@@ -35,7 +35,7 @@ package struct SequenceExamples {
         self.encoder = encoder
         self.kind = kind
         var report = EncodingReport()
-        let longDocuments = LongDocuments(in: dataset.scratch)
+        let longDocuments = LongDocuments(of: dataset)
         var pieces: [Int32] = []
         rows = try keptRows(of: dataset, &report, checkpoint) { row, report in
             let count =
@@ -69,8 +69,8 @@ package struct SequenceExamples {
     }
 
     private func ids(_ row: Int, _ piece: Int) throws -> [Int32] {
-        if let document = longDocuments[row] {
-            return try longDocuments.ids(of: document, encoder.pieces(of: document.count)[piece])
+        if let count = longDocuments.count(of: row) {
+            return try longDocuments.ids(of: row, encoder.pieces(of: count)[piece])
         }
         let ids = encoder.document(try dataset.text(row))
         return Array(ids[encoder.pieces(of: ids.count)[piece]])
@@ -93,35 +93,5 @@ package struct SequenceExamples {
         for piece in pieces { report.keep(PromptTokens.Cuts(), promptLength: 0, responseLengths: [piece.count]) }
         try longDocuments.consider(row, ids, pieceCount: pieces.count)
         return pieces.count
-    }
-}
-
-/// Tokens of the documents that are cut into many pieces: each piece would otherwise tokenize all of its document.
-private final class LongDocuments {
-    /// Where the tokens of a document lie in the store.
-    typealias Document = Range<Int>
-
-    /// Documents of more pieces are kept.
-    private static let pieces = 8
-
-    private let directory: String
-    private var store: TokenStore?
-    private var documents: [Int: Document] = [:]
-
-    init(in directory: String) { self.directory = directory }
-
-    func consider(_ row: Int, _ ids: [Int32], pieceCount: Int) throws {
-        guard pieceCount > Self.pieces else { return }
-        let store = try store ?? TokenStore(in: directory)
-        self.store = store
-        let start = try store.append(ids)
-        documents[row] = start..<start + ids.count
-    }
-
-    subscript(row: Int) -> Document? { documents[row] }
-
-    func ids(of document: Document, _ piece: Range<Int>) throws -> [Int32] {
-        guard let store else { preconditionFailure("a kept document is in the store") }
-        return try store.ids(document.lowerBound + piece.lowerBound..<document.lowerBound + piece.upperBound)
     }
 }

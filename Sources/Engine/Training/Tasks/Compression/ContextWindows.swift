@@ -11,7 +11,9 @@ struct ContextWindows {
     /// Tokens of the longest window.
     let longest: Int
 
-    private let rows: [Int32]
+    /// The row of each window, and which window of it.
+    private let rows, pieces: [Int32]
+    private let longDocuments: LongDocuments
 
     /// Looks at every row. Rows without enough tokens are left out.
     init(
@@ -21,19 +23,23 @@ struct ContextWindows {
         self.codec = codec
         self.maximumLength = maximumLength
         self.minimumLength = minimumLength
-        var (rows, longest): ([Int32], Int) = ([], 0)
+        var (rows, pieces, longest): ([Int32], [Int32], Int) = ([], [], 0)
+        let longDocuments = LongDocuments(of: dataset)
         for row in 0..<dataset.count {
             if row % 64 == 0 { try checkpoint() }
-            let count = codec.encode(try dataset.text(row), false).count
-            let (whole, rest) = count.quotientAndRemainder(dividingBy: maximumLength)
-            longest = max(longest, min(count, maximumLength))
-            rows += Array(repeating: Int32(row), count: whole + (rest >= minimumLength ? 1 : 0))
+            let ids = codec.encode(try dataset.text(row), false)
+            let (whole, rest) = ids.count.quotientAndRemainder(dividingBy: maximumLength)
+            let windows = whole + (rest >= minimumLength ? 1 : 0)
+            longest = max(longest, min(ids.count, maximumLength))
+            rows += Array(repeating: Int32(row), count: windows)
+            pieces += 0..<Int32(windows)
+            try longDocuments.consider(row, ids, pieceCount: windows)
         }
         guard !rows.isEmpty else {
             throw TrainingError.data(
                 "\(dataset.place(ofRow: 0)): no row has \(minimumLength) tokens; expected at least one context")
         }
-        self.rows = rows
+        (self.rows, self.pieces, self.longDocuments) = (rows, pieces, longDocuments)
         self.longest = longest
     }
 
@@ -44,10 +50,11 @@ struct ContextWindows {
 
     /// The tokens of a window, at least one.
     func context(_ index: Int) throws -> [Int32] {
-        var first = index
-        while first > 0 && rows[first - 1] == rows[index] { first -= 1 }
-        let ids = codec.encode(try dataset.text(row(of: index)), false)
-        let start = (index - first) * maximumLength
+        let (row, start) = (row(of: index), Int(pieces[index]) * maximumLength)
+        if let count = longDocuments.count(of: row) {
+            return try longDocuments.ids(of: row, start..<min(start + maximumLength, count))
+        }
+        let ids = codec.encode(try dataset.text(row), false)
         return Array(ids[start..<min(start + maximumLength, ids.count)])
     }
 
