@@ -92,6 +92,19 @@ import Testing
         #expect(try place.read("\(group)/cgroup.procs") == "4711")
     }
 
+    @Test func aFailedLaunchLeavesNoGroup() async throws {
+        let launcher = LocalLauncher(executable: "\(place.path)/no-such-program", groups: try groups()) { _ in [] }
+        let run = RunDirectory("\(place.path)/run")
+        let start = StartCommand(job: 4, fence: 2, runDir: run.path, specSha256: "0", inputs: [:], threads: 1)
+        let (orders, _) = AsyncStream<WorkerOrder>.makeStream()
+        let exit = await launcher.run(WorkerLaunch(start: start, run: run), orders: orders) { _ in }
+        guard case .notLaunched = exit.status else {
+            Issue.record("a program that is not there was launched: \(exit)")
+            return
+        }
+        #expect(try place.names("system.slice/honed.service").allSatisfy { !$0.hasPrefix("job-") })
+    }
+
     @Test func whatTheKernelCountedIsPartOfTheVerdict() throws {
         try place.make("g")
         try place.write("1073741824\n", to: "g/memory.peak")
