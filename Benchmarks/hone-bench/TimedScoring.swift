@@ -16,8 +16,9 @@ struct TimedScoring: ParsableCommand {
     func run() throws {
         let team = try ThreadTeam(threads: repetitions.threads)
         let opened = try LanguageModel(folder: model, team: team)
+        let folder = ModelFolder(model)
         let encoder = PairEncoder(
-            codec: try TextCodec(ModelFolder(model), opened.configuration),
+            codec: try TextCodec(folder, folder.tokenizer(), opened.configuration),
             settings: EncodingSettings(maximumLength: opened.contextLength))
         let examples = try PairExamples(Dataset(data), encoder) {}
         let reference = ReferenceModel(opened, isStart: false)

@@ -38,6 +38,9 @@ struct StorageTests {
         return (0..<wanted).map { Int(random.below(UInt64(count / wanted))) + $0 * (count / wanted) }
     }
 
+    /// About as many calls of a class as a run makes.
+    static let calls: [String: UInt64] = ["write": 60, "open": 40, "truncate": 2]
+
     /// What a call can fail with; only a write can be short.
     static func kinds(_ classes: [String], _ errors: [String]) -> [(String, String)] {
         classes.flatMap { name in (errors + (name == "write" ? ["short"] : [])).map { (name, $0) } }
@@ -49,7 +52,7 @@ struct StorageTests {
         var random = SplitMix64(UInt64(`class`.utf8.reduce(0) { $0 &* 31 &+ Int($1) } + error.count))
         var met = 0
         for _ in 0..<max(1, Self.faults / 4) {
-            let at = 1 + random.below(["write": 60, "open": 40][`class`] ?? 12)
+            let at = 1 + random.below(Self.calls[`class`] ?? 12)
             let shop = try Workshop()
             let sign = shop.root + "-met"
             try drop(into: shop)
@@ -78,7 +81,7 @@ struct StorageTests {
         var random = SplitMix64(UInt64(`class`.utf8.reduce(0) { $0 &* 31 &+ Int($1) } + error.count + 99))
         var met = 0
         for _ in 0..<max(1, Self.faults / 4) {
-            let at = 1 + random.below(["write": 120, "open": 120, "truncate": 2][`class`] ?? 20)
+            let at = 1 + random.below(Self.calls[`class`] ?? 12)
             let shop = try Workshop()
             let sign = shop.root + "-met"
             try drop(into: shop)
