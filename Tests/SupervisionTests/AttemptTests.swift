@@ -47,6 +47,10 @@ struct AttemptTests {
         Row(title: "out of memory", exit: .init(.signalled(SIGKILL), outOfMemoryKills: 1), ending: .init(.oom)),
         Row(title: "killed by somebody", exit: .init(.signalled(SIGKILL)), ending: .init(.crash)),
         Row(title: "killed by us", exit: .init(.signalled(SIGKILL)), stop: killed(.shutdown), ending: .init(.killed)),
+        Row(
+            title: "told to stop while it started", exit: .init(.signalled(SIGTERM)),
+            stop: StopLadder(.shutdown, now: .zero), ending: .init(.killed)),
+        Row(title: "told to stop by somebody", exit: .init(.signalled(SIGTERM)), ending: .init(.crash)),
         Row(title: "hang", exit: .init(.signalled(SIGKILL)), stop: killed(.hang("x")), ending: .init(.hang)),
         Row(
             title: "a hang that still could stop", exit: .init(.exited(75)), stop: killed(.hang("x")),

@@ -28,7 +28,7 @@ package struct AttemptVerdict: Sendable, Hashable {
         case .misbehaviour:
             self.init(AttemptEnding(.crash), detail: "its output did not keep to the protocol")
         case .shutdown, .wish, .preempted, nil:
-            let (ending, usual) = Self.judge(exit.status, exit, killedByUs: stop?.hasKilled ?? false)
+            let (ending, usual) = Self.judge(exit.status, exit, stop)
             let words = lastWords?.outcome == ending.outcome ? lastWords?.detail : nil
             self.init(ending, detail: (words ?? usual) + (exit.group?.complaint ?? ""))
         }
@@ -50,7 +50,7 @@ package struct AttemptVerdict: Sendable, Hashable {
     }
 
     private static func judge(
-        _ status: WorkerExit.Status, _ exit: WorkerExit, killedByUs: Bool
+        _ status: WorkerExit.Status, _ exit: WorkerExit, _ stop: StopLadder?
     ) -> (AttemptEnding, String) {
         switch status {
         case .exited(0): (AttemptEnding(.crash), "the worker ended with 0 but wrote no result.json")
@@ -60,7 +60,9 @@ package struct AttemptVerdict: Sendable, Hashable {
             } else {
                 (AttemptEnding(.crash), "the worker ended with exit code \(code)")
             }
-        case .signalled(SIGKILL) where killedByUs:
+        case .signalled(SIGTERM) where stop != nil:
+            (AttemptEnding(.killed), "the worker was told to stop before it listened")
+        case .signalled(SIGKILL) where stop?.hasKilled ?? false:
             (AttemptEnding(.killed), "the worker did not stop in time and was killed")
         case .signalled(SIGKILL) where exit.outOfMemoryKills > 0:
             (AttemptEnding(.oom), "killed by the kernel for want of memory")
