@@ -59,24 +59,25 @@ let native: [Target] = [
 let shared: [Target] = [
     room("JobModel", in: "Shared", [yams]),
     room("DurableFiles", in: "Shared", ["CLinux", "CDigest", systemPackage]),
+    room("JSON", in: "Shared", []),
 ]
 
 let engine: [Target] = [
     room("Compute", in: "Engine", ["CKernels", "COpenBLAS"]),
-    room("Safetensors", in: "Engine", ["DurableFiles", systemPackage]),
-    room("Tokenization", in: "Engine", []),
+    room("Safetensors", in: "Engine", ["JSON", "DurableFiles", systemPackage]),
+    room("Tokenization", in: "Engine", ["JSON"]),
     room("ChatTemplates", in: "Engine", []),
-    room("Transformer", in: "Engine", ["Compute", "Safetensors", "Tokenization", "DurableFiles"]),
+    room("Transformer", in: "Engine", ["Compute", "Safetensors", "Tokenization", "JSON", "DurableFiles"]),
     room("Alignment", in: "Engine", ["Compute"]),
-    room("ContextCompression", in: "Engine", ["Transformer", "Compute", "Safetensors", "DurableFiles"]),
+    room("ContextCompression", in: "Engine", ["Transformer", "Compute", "Safetensors", "JSON", "DurableFiles"]),
     room(
         "Datasets", in: "Engine",
-        ["Tokenization", "ChatTemplates", "Compute", "DurableFiles", "CZlib", "CZstd"]),
+        ["Tokenization", "ChatTemplates", "Compute", "JSON", "DurableFiles", "CZlib", "CZstd"]),
     room(
         "Training", in: "Engine",
         [
             "Compute", "Safetensors", "Tokenization", "Transformer", "Alignment", "ContextCompression", "Datasets",
-            "JobModel", "DurableFiles",
+            "JobModel", "JSON", "DurableFiles",
         ]),
 ]
 
@@ -116,17 +117,20 @@ let testing: [Target] = [
     .target(name: "CMalloc", path: "Tests/CMalloc"),
     .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
     .target(
-        name: "TestSupport", dependencies: ["Compute", "Safetensors", "Transformer", "DurableFiles"],
+        name: "TestSupport", dependencies: ["Compute", "Safetensors", "Transformer", "JSON", "DurableFiles"],
         path: "Tests/TestSupport", swiftSettings: strict),
+    tests("JSONTests", ["JSON", "SeededRandom"]),
     tests("ComputeTests", ["Compute", "CKernels", "TestSupport"]),
     tests("SafetensorsTests", ["Safetensors", "DurableFiles"]),
     tests("TokenizationTests", ["Tokenization"]),
     tests("ChatTemplatesTests", ["ChatTemplates"]),
-    tests("TransformerTests", ["Transformer", "Compute", "Safetensors", "DurableFiles", "CMalloc", "TestSupport"]),
-    tests("AlignmentTests", ["Alignment", "Compute", "TestSupport"]),
+    tests(
+        "TransformerTests",
+        ["Transformer", "Compute", "Safetensors", "JSON", "DurableFiles", "CMalloc", "TestSupport"]),
+    tests("AlignmentTests", ["Alignment", "Compute", "JSON", "TestSupport"]),
     tests(
         "ContextCompressionTests",
-        ["ContextCompression", "Transformer", "Compute", "Safetensors", "DurableFiles", "TestSupport"]),
+        ["ContextCompression", "Transformer", "Compute", "Safetensors", "JSON", "DurableFiles", "TestSupport"]),
     tests(
         "DatasetsTests",
         ["Datasets", "Tokenization", "ChatTemplates", "Compute", "DurableFiles", "CZlib", "CZstd"]),
@@ -139,7 +143,7 @@ let testing: [Target] = [
     tests(
         "GoldenTests",
         [
-            "Training", "Transformer", "Alignment", "Compute", "Safetensors", "Tokenization", "DurableFiles",
+            "Training", "Transformer", "Alignment", "Compute", "Safetensors", "Tokenization", "JSON", "DurableFiles",
             "TestSupport",
         ]),
     tests("JobModelTests", ["JobModel", "SeededRandom"]),

@@ -17,7 +17,7 @@ struct HostileFileTests {
             (#"{"type":"BPE","vocab":{"a":0,"a":1},"merges":[]}"#, "line", "second time"),
             (#"{"type":"BPE","vocab":{"a":0,"b":0},"merges":[]}"#, "line", "second time"),
             (#"{"type":"BPE","vocab":{"a":2000000000},"merges":[]}"#, "line", "2000000000"),
-            (#"{"type":"BPE","vocab":{"a":-1},"merges":[]}"#, "line", "something else"),
+            (#"{"type":"BPE","vocab":{"a":-1},"merges":[]}"#, "line", "the integer -1"),
             (#"{"type":"BPE","vocab":{},"merges":[]}"#, "model.vocab", "null"),
             (#"{"type":"Unigram","vocab":[["a",0.5]]}"#, "model.type", "Unigram"),
             (#"{"type":"WordPiece","vocab":{"a":0}}"#, "model.type", "WordPiece"),

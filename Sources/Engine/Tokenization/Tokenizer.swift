@@ -1,3 +1,4 @@
+import JSON
 import Synchronization
 
 /// A Hugging Face tokenizer: text to token ids and back, exactly as the `tokenizers` library does it.

@@ -1,9 +1,10 @@
+import JSON
+
 /// Reading the model from a tokenizer file.
 extension BytePairModel {
     static func read(_ file: TokenizerFile, view: Pattern.View) throws(TokenizerError) -> BytePairModel {
         let node = file.root["model"]
-        if case .number(0) = node["dropout"].value {
-        } else if !node["dropout"].isNull {
+        if ![.null, .integer(0), .number(0)].contains(node["dropout"].value) {
             throw node["dropout"].unsupported("null or 0: ids must not depend on chance")
         }
         for key in ["continuing_subword_prefix", "end_of_word_suffix"] {

@@ -1,3 +1,5 @@
+import JSON
+
 /// A JSON value together with the path of keys that leads to it, so that errors can name the place.
 struct JSONNode: Sendable {
     let value: JSONValue
@@ -7,10 +9,10 @@ struct JSONNode: Sendable {
     /// The member `key` of an object; a missing one reads as null.
     subscript(key: String) -> JSONNode {
         let path = self.path.isEmpty ? key : "\(self.path).\(key)"
-        guard case .object(let members) = value, let member = members.first(where: { $0.key == key }) else {
+        guard case .object(let members) = value, let member = members[key] else {
             return JSONNode(value: .null, path: path, file: file)
         }
-        return JSONNode(value: member.value, path: path, file: file)
+        return JSONNode(value: member, path: path, file: file)
     }
 
     var isNull: Bool { value == .null }
@@ -42,15 +44,19 @@ struct JSONNode: Sendable {
     /// A truth value; null reads as `absent`, and as an error when that is nil.
     func boolean(absent: Bool? = nil) throws(TokenizerError) -> Bool {
         if isNull, let absent { return absent }
-        guard case .boolean(let flag) = value else { throw fault("true or false") }
+        guard case .bool(let flag) = value else { throw fault("true or false") }
         return flag
     }
 
-    /// A whole number between 0 and 2^31 - 1.
+    /// What ids and places may be.
+    static let indices = 0...Int(Int32.max)
+
+    /// A whole number that can be an id or a place.
     func index() throws(TokenizerError) -> Int {
-        guard case .number(let number) = value, number >= 0, number < 2_147_483_648, number == number.rounded()
-        else { throw fault("a whole number from 0 to 2147483647") }
-        return Int(number)
+        guard case .integer(let number) = value, Self.indices.contains(number) else {
+            throw fault("a whole number from 0 to \(Self.indices.upperBound)")
+        }
+        return number
     }
 
     /// The file does not say what it must.
@@ -61,5 +67,12 @@ struct JSONNode: Sendable {
     /// The file asks for something that is not implemented.
     func unsupported(_ supported: String) -> TokenizerError {
         TokenizerError(.unsupported, file: file, place: path, found: value.kind, expected: supported)
+    }
+}
+
+extension TokenizerError {
+    /// A file that is not JSON, or not of the form that was expected.
+    init(_ error: JSONError, file: String) {
+        self.init(.malformed, file: file, place: error.place, found: error.found, expected: error.expected)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// The contents of a `tokenizer.json`: the large tables in their own form, the rest as a tree.
 struct TokenizerFile: Sendable {
@@ -6,7 +7,7 @@ struct TokenizerFile: Sendable {
     private(set) var vocabulary = Vocabulary(minimumCapacity: 1 << 12)
     /// The members of the file apart from the model's tables.
     private(set) var root: JSONNode
-    private var model: [JSONMember] = []
+    private var model = JSONObject()
     private var mergeBytes: [UInt8] = []
     private var mergeSpans: [MergeSpan] = []
 
@@ -29,58 +30,54 @@ struct TokenizerFile: Sendable {
 
     /// Reads a whole file of JSON as a tree.
     static func tree(_ bytes: [UInt8], named name: String) throws(TokenizerError) -> JSONNode {
-        try bytes.withUnsafeBufferPointer { (buffer) throws(TokenizerError) in
-            var scanner = try JSONScanner(buffer, file: name)
-            let value = try scanner.value()
-            try scanner.end()
-            return JSONNode(value: value, path: "", file: name)
+        do throws(JSONError) {
+            return JSONNode(value: try JSONValue(bytes), path: "", file: name)
+        } catch {
+            throw TokenizerError(error, file: name)
         }
     }
 
     init(_ bytes: [UInt8], named name: String) throws(TokenizerError) {
         self.name = name
         root = JSONNode(value: .null, path: "", file: name)
-        var members: [JSONMember] = []
-        try bytes.withUnsafeBufferPointer { (buffer) throws(TokenizerError) in
-            var scanner = try JSONScanner(buffer, file: name)
-            try scanner.object { (scanner, key) throws(TokenizerError) in
-                let text = String(decoding: key, as: UTF8.self)
-                guard !members.contains(where: { $0.key == text }) else {
-                    throw scanner.fault(found: "the key \"\(text)\" a second time", expected: "every key once")
-                }
-                if text == "model", try scanner.peek() == UInt8(ascii: "{") {
-                    try readModel(&scanner)
-                    members.append(JSONMember(key: text, value: .object(model)))
-                } else {
-                    members.append(JSONMember(key: text, value: try scanner.value()))
-                }
-            }
-            try scanner.end()
+        do throws(JSONError) {
+            let members = try bytes.withUnsafeBufferPointer { (buffer) throws(JSONError) in try readFile(buffer) }
+            root = JSONNode(value: .object(members), path: "", file: name)
+        } catch {
+            throw TokenizerError(error, file: name)
         }
-        root = JSONNode(value: .object(members), path: "", file: name)
         try checkModelType()
+    }
+
+    private mutating func readFile(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONError) -> JSONObject {
+        var members = JSONObject()
+        var scanner = try JSONScanner(bytes)
+        try scanner.object { (scanner, key) throws(JSONError) in
+            let text = String(decoding: key, as: UTF8.self)
+            if text == "model", try scanner.peek() == UInt8(ascii: "{") {
+                try readModel(&scanner)
+                members[text] = .object(model)
+            } else {
+                members[text] = try scanner.value()
+            }
+        }
+        try scanner.end()
+        return members
     }
 
     // MARK: The model's tables
 
-    private mutating func readModel(_ scanner: inout JSONScanner) throws(TokenizerError) {
+    private mutating func readModel(_ scanner: inout JSONScanner) throws(JSONError) {
         var vocabulary = Vocabulary(minimumCapacity: 1 << 12)
-        var sawTable: Set<[UInt8]> = []
-        var members: [JSONMember] = []
-        try scanner.object { (scanner, key) throws(TokenizerError) in
-            guard sawTable.insert(key).inserted else {
-                throw scanner.fault(
-                    found: "the key \"\(String(decoding: key, as: UTF8.self))\" a second time",
-                    expected: "every key once")
-            }
+        var members = JSONObject()
+        try scanner.object { (scanner, key) throws(JSONError) in
             let first = try scanner.peek()
             if key.elementsEqual("vocab".utf8), first == UInt8(ascii: "{") {
                 try Self.readVocabulary(&scanner, into: &vocabulary)
             } else if key.elementsEqual("merges".utf8), first == UInt8(ascii: "[") {
                 try readMerges(&scanner)
             } else {
-                members.append(
-                    JSONMember(key: String(decoding: key, as: UTF8.self), value: try scanner.value()))
+                members[String(decoding: key, as: UTF8.self)] = try scanner.value()
             }
         }
         self.vocabulary = vocabulary
@@ -89,9 +86,9 @@ struct TokenizerFile: Sendable {
 
     private static func readVocabulary(
         _ scanner: inout JSONScanner, into vocabulary: inout Vocabulary
-    ) throws(TokenizerError) {
-        try scanner.object { (scanner, token) throws(TokenizerError) in
-            let id = try scanner.index()
+    ) throws(JSONError) {
+        try scanner.table { (scanner, token) throws(JSONError) in
+            let id = try scanner.integer(in: JSONNode.indices)
             if let problem = vocabulary.insert(token, id: id) {
                 throw scanner.fault(
                     found: problem, expected: "every token and id once, ids up to \(Vocabulary.maximumID)")
@@ -100,10 +97,10 @@ struct TokenizerFile: Sendable {
     }
 
     /// Reads merges written as `"a b"` or as `["a", "b"]`.
-    private mutating func readMerges(_ scanner: inout JSONScanner) throws(TokenizerError) {
+    private mutating func readMerges(_ scanner: inout JSONScanner) throws(JSONError) {
         var bytes: [UInt8] = []
         var spans: [MergeSpan] = []
-        try scanner.array { (scanner) throws(TokenizerError) in
+        try scanner.array { (scanner) throws(JSONError) in
             let start = bytes.count
             var middle = start
             var parts = 0
@@ -115,7 +112,7 @@ struct TokenizerFile: Sendable {
                     parts = bytes[start...].contains(0x20) ? 3 : 2
                 }
             } else {
-                try scanner.array { (scanner) throws(TokenizerError) in
+                try scanner.array { (scanner) throws(JSONError) in
                     if parts == 1 { middle = bytes.count }
                     try scanner.string(into: &bytes)
                     parts += 1

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// What `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` say beside `tokenizer.json`.
 struct TokenizerSettings: Sendable {
@@ -35,11 +36,9 @@ struct TokenizerSettings: Sendable {
         if let list = configuration?["added_tokens_decoder"], !list.isNull {
             addedTokens = try list.members().map(\.node)
         }
-        if let length = configuration?["model_max_length"], case .number(let number) = length.value, number > 0,
-            number < 1e9
-        {
-            // Larger numbers are the field's way of saying that there is no limit.
-            maximumLength = Int(number)
+        // Larger numbers are the field's way of saying that there is no limit.
+        if case .integer(let length)? = configuration?["model_max_length"].value, (1..<1_000_000_000).contains(length) {
+            maximumLength = length
         }
         chatTemplate = try Self.chatTemplate(directory, configuration)
     }

@@ -1,3 +1,5 @@
+import JSON
+
 /// Reading the pre-tokenizer from a tokenizer file.
 extension PreTokenizer {
     static let supported = "ByteLevel, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, Metaspace, Sequence"

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// A trained byte-level tokenizer as Hugging Face files.
 package struct TrainedTokenizer: Sendable {
@@ -38,7 +39,7 @@ package struct TrainedTokenizer: Sendable {
     package var tokenizerJSON: [UInt8] {
         let byteLevel = #"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}"#
         let added = settings.specialTokens.enumerated().map { index, content in
-            "{\"id\": \(index), \"content\": \(JSONText.quoted(content)), \"single_word\": false, \"lstrip\": false, "
+            "{\"id\": \(index), \"content\": \(JSONValue.quoted(content)), \"single_word\": false, \"lstrip\": false, "
                 + "\"rstrip\": false, \"normalized\": false, \"special\": true}"
         }
         let text = """
@@ -75,13 +76,13 @@ package struct TrainedTokenizer: Sendable {
 
     private var vocabularyLines: [String] {
         let spellings = settings.specialTokens + tokens.map(Self.spelling)
-        return spellings.enumerated().map { "      \(JSONText.quoted($1)): \($0)" }
+        return spellings.enumerated().map { "      \(JSONValue.quoted($1)): \($0)" }
     }
 
     private var mergeLines: [String] {
         merges.map { pair in
             let both = Self.spelling(tokens[Int(pair.left)]) + " " + Self.spelling(tokens[Int(pair.right)])
-            return "      \(JSONText.quoted(both))"
+            return "      \(JSONValue.quoted(both))"
         }
     }
 
@@ -97,28 +98,7 @@ package struct TrainedTokenizer: Sendable {
             ("bos_token", settings.beginToken), ("eos_token", settings.endToken),
             ("pad_token", settings.paddingToken), ("chat_template", settings.chatTemplate),
         ]
-        for case (let key, let value?) in strings { members.append("\"\(key)\": \(JSONText.quoted(value))") }
+        for case (let key, let value?) in strings { members.append("\"\(key)\": \(JSONValue.quoted(value))") }
         return Array("{\n  \(members.joined(separator: ",\n  "))\n}\n".utf8)
-    }
-}
-
-/// Strings as JSON.
-enum JSONText: Sendable {
-    static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case "\u{0}"..<"\u{20}", "\u{7F}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }
