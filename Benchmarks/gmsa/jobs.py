@@ -3,6 +3,8 @@
 # A model small enough to train on one core in minutes: 0.35 million weights.
 HIDDEN, INTERMEDIATE, LAYERS, VOCABULARY, CONTEXT = 96, 256, 3, 512, 128
 ENCODER_LAYERS, RANK = 2, 24
+# Most tokens of a context about which is asked.
+LONGEST = 56
 
 
 def train(steps, rate, seed, decay=0.01):
@@ -51,6 +53,16 @@ def autoencoder(name, model, seed, steps, arm="gmsa", rates=None, evaluation="wi
         dataset={"max_length": 40})
 
 
+def first_stage(name, model, seed, steps, arm):
+    """Longer than the arms of E1, over windows and contexts of questions; some evaluated texts are written, too."""
+    objective = {
+        "encoder": shape(), "rates": {"train": [4], "sampling": "fixed"}, "generation": {"rows": 48, "max_new": 64},
+        **ARMS[arm]}
+    return job(
+        name, "gmsa-autoencoder", objective, "mixed.jsonl", "windows-eval.jsonl", 500, train(steps, 3e-3, seed),
+        model=model, dataset={"max_length": LONGEST})
+
+
 def plain(name, model):
     """What the model makes of the same texts behind words that ask for nothing it has learned: its plain loss."""
     spec = autoencoder(name, model, 1, 1)
@@ -58,21 +70,32 @@ def plain(name, model):
     return spec
 
 
-def finetune(name, model, compressor, seed, steps, trained="qkv"):
-    objective = {"stage2": {"train": trained}, "rates": {"train": [4], "sampling": "fixed"}}
+def finetune(name, model, compressor, seed, steps, questions, trained="qkv"):
+    objective = {
+        "stage2": {"train": trained}, "rates": {"train": [4], "sampling": "fixed"},
+        "generation": {"rows": 100, "max_new": 16}}
     inputs = {} if compressor is None else {"compressor": compressor}
     if compressor is None:
         objective["encoder"] = shape()
     return job(
-        name, "gmsa-finetune", objective, "qa.jsonl", "qa-eval.jsonl", 100, train(steps, 1e-3, seed), model=model,
-        dataset={"columns": {"text": "context", "prompt": "question", "response": "answer"}}, **inputs)
+        name, "gmsa-finetune", objective, f"{questions}.jsonl", f"{questions}-eval.jsonl", 250,
+        train(steps, 1e-3, seed), model=model, dataset={
+            "max_length": LONGEST, "columns": {"text": "context", "prompt": "question", "response": "answer"}}, **inputs)
 
 
-def reading(name, model, kind, seed, steps):
+def reading(name, model, kind, seed, steps, questions):
     """The same questions behind the whole text or behind nothing, all weights trained."""
     return job(
-        name, "sft", {}, f"qa-{kind}.jsonl", f"qa-eval-{kind}.jsonl", 100, train(steps, 1e-3, seed), model=model,
-        dataset={"max_length": CONTEXT})
+        name, "sft", {}, f"{questions}-{kind}.jsonl", f"{questions}-eval-{kind}.jsonl", 250, train(steps, 1e-3, seed),
+        model=model, dataset={"max_length": CONTEXT})
+
+
+def measured(name, model, compressor, evaluation):
+    """What a compressor restates of other texts, before the one step of a job that is run for its first evaluation."""
+    spec = finetune(name, model, compressor, 1, 1, "facts")
+    spec["dataset"].update(train=evaluation, eval=evaluation)
+    del spec["objective"]["generation"]
+    return spec
 
 
 def step_cost(arm, length, rate, prompt):

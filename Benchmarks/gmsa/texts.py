@@ -50,13 +50,41 @@ def vocabulary(texts, count=3000):
 
 
 def facts(rng, count):
-    """A context of facts and a question about one of them, in the shape of the qa_* files."""
+    """A context of facts and a question about one of them, in the shape of the qa_* files. The question begins its
+    answer: whoever can restate has learned to continue what stood before, and nothing else is asked here."""
     people, things = rng.sample(PEOPLE, count), rng.sample(THINGS, count)
     lines = [f"{person} has the {thing}." for person, thing in zip(people, things)]
     asked = rng.randrange(count)
     return {
-        "context": " ".join(lines), "question": f" Who has the {things[asked]}?", "answer": " " + people[asked],
-        "answers": [people[asked]]}
+        "context": " ".join(lines), "question": f" What does {people[asked]} have? {people[asked]} has the",
+        "answer": f" {things[asked]}", "answers": [things[asked]]}
+
+
+def cut_around(text, start, end, limit):
+    """Whole words of a text around a part of it, of at most so many characters."""
+    room = limit - (end - start)
+    low = max(0, min(start - room // 2, len(text) - limit))
+    high = min(len(text), low + limit)
+    low = low if low == 0 else text.index(" ", low) + 1 if " " in text[low:start] else start
+    high = high if high == len(text) else text.rindex(" ", end, high) if " " in text[end:high] else end
+    return text[low:high]
+
+
+def real_questions(path, sizes):
+    """Rows of a qa_* file whose short answer stands in the context, which is cut to some words around it."""
+    rows = []
+    with open(path, encoding="utf-8") as file:
+        for row in map(json.loads, file):
+            text, answer = " ".join(row["context"].split()), row["answer"].strip()
+            start = text.find(answer)
+            if start < 0 or not 0 < len(answer) <= sizes["answer"] or len(row["question"]) > sizes["question"]:
+                continue
+            if row["source"] == "pubmedqa":         # yes, no or maybe: not a part of the text
+                continue
+            rows.append({
+                "context": cut_around(text, start, start + len(answer), sizes["context"]),
+                "question": f" {row['question'].strip()}", "answer": f" {answer}", "answers": row["answers"]})
+    return rows
 
 
 def write_rows(path, rows):
@@ -89,13 +117,25 @@ def write_stage0(folder, corpus, held_out, sizes, seed):
         folder / "words-eval.jsonl", [{"text": random_words(rng, words, low, high)} for _ in range(200)])
 
 
-def write_questions(folder, sizes, seed):
-    """Questions for compressed contexts, and the same for a decoder that reads the text or nothing."""
+def write_questions(folder, shared, sizes, seed):
+    """Questions for compressed contexts, the same for a decoder that reads the text or nothing, and what the first
+    stage reads for them: plain windows and contexts of both kinds of question."""
     rng = random.Random(seed)
-    for name, count in [("qa", sizes["questions"]), ("qa-eval", 200)]:
-        rows = [facts(rng, sizes["facts"]) for _ in range(count)]
+    sets = {
+        "facts": [facts(rng, sizes["facts"]) for _ in range(sizes["questions"])],
+        "facts-eval": [facts(rng, sizes["facts"]) for _ in range(200)],
+        "real": real_questions(shared / "qa_train.jsonl", sizes), "real-eval": real_questions(
+            shared / "qa_eval.jsonl", sizes)}
+    for name, rows in sets.items():
+        rng.shuffle(rows)
         write_rows(folder / f"{name}.jsonl", rows)
         write_rows(folder / f"{name}-full.jsonl", [
             {"prompt": row["context"] + row["question"], "response": row["answer"]} for row in rows])
         write_rows(folder / f"{name}-closed.jsonl", [
             {"prompt": row["question"], "response": row["answer"]} for row in rows])
+    with open(folder / "windows.jsonl", encoding="utf-8") as file:
+        windows = [json.loads(line) for line in file]
+    texts = [row["context"] for name in ("facts", "real") for row in sets[name]]
+    mixed = windows[:len(windows) // 2] + [{"text": rng.choice(texts)} for _ in range(len(windows) // 2)]
+    rng.shuffle(mixed)
+    write_rows(folder / "mixed.jsonl", mixed)
