@@ -14,16 +14,16 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
     static let all: [HostileHeader] = [
         .init(name: "no JSON", header: "{\"a\":", reason: "strict JSON"),
         .init(name: "array at the top", header: "[]", reason: "does not begin with {"),
-        .init(name: "trailing text", header: "{} {}", reason: "after the end"),
-        .init(name: "deep nesting", header: "{\"a\":" + String(repeating: "[", count: 100_000), reason: "deeper than"),
+        .init(name: "trailing text", header: "{} {}", reason: "expected the end of the text"),
+        .init(name: "deep nesting", header: "{\"a\":" + String(repeating: "[", count: 100_000), reason: "deeper nesting"),
         .init(
             name: "same name twice",
             header:
                 #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
-            reason: "twice"),
+            reason: "a second time"),
         .init(
             name: "same key twice", header: #"{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
-            reason: "twice"),
+            reason: "a second time"),
         .init(
             name: "overlap",
             header:
@@ -64,7 +64,8 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
             reason: "overflows"),
         .init(
             name: "integer beyond 64 bits",
-            header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,18446744073709551624]}}"#, reason: "64 bits"),
+            header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,18446744073709551624]}}"#,
+            reason: "unreadable data_offsets"),
         .init(
             name: "fraction as size", header: #"{"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}"#,
             reason: "unreadable shape"),
@@ -84,6 +85,15 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
                 + Array(repeating: "1", count: 1000).joined(separator: ",") + #"],"data_offsets":[0,4]}}"#,
             reason: "unreadable shape"),
         .init(name: "metadata of numbers", header: #"{"__metadata__":{"a":1}}"#, data: 0, reason: "no text"),
+        .init(
+            name: "type of another width", header: #"{"a":{"dtype":"F64","shape":[2],"data_offsets":[0,8]}}"#,
+            reason: "16 bytes for F64 of shape [2]"),
+        .init(
+            name: "type that is no text", header: #"{"a":{"dtype":7,"shape":[2],"data_offsets":[0,8]}}"#,
+            reason: "no dtype"),
+        .init(
+            name: "number out of range", header: #"{"a":{"dtype":"F32","shape":[1e999],"data_offsets":[0,8]}}"#,
+            reason: "out of range"),
         .init(name: "half a surrogate", header: #"{"\ud800":{}}"#, reason: "surrogate"),
     ]
 }
@@ -113,6 +123,16 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
         #expect(error?.found == "\(size) bytes")
     }
 
+    @Test func headerThatIsNotUTF8() throws {
+        let scratch = try Scratch()
+        let header = Array("{\"a".utf8) + [0xFF] + Array("\":{}}".utf8)
+        let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+        let path = scratch.path + "/s.safetensors"
+        try durableWrite(length + header, to: path)
+        let error = #expect(throws: SafetensorsError.self) { try SafetensorsFile(path) }
+        #expect(error?.description.contains("byte 4: found a byte that is not UTF-8") == true, "\(String(describing: error))")
+    }
+
     /// Every file cut short is refused: no prefix of a valid file is valid.
     @Test func everyTruncationIsRefused() throws {
         let scratch = try Scratch()
@@ -131,7 +151,7 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
         let bomb = "{\"a\":[" + String(repeating: "0,", count: 2_100_000) + "0]}"
         let path = try scratch.file(bomb)
         let error = #expect(throws: SafetensorsError.self) { try SafetensorsFile(path) }
-        #expect(error?.description.contains("more than 2000000 values") == true)
+        #expect(error?.description.contains("at most 2000000") == true)
     }
 
     @Test(arguments: [

@@ -33,7 +33,10 @@ import Testing
         (#"{"weight_map":{"a":"/etc/x.safetensors"}}"#, "same folder"),
         (#"{"weight_map":{"a":"s1.safetensors","b":"s2.bin"}}"#, "same folder"),
         (#"{"weight_map":{"a":"s1.safetensors","b":7}}"#, "same folder"),
-        (#"{"weight_map":{"a":"s1.safetensors","a":"s2.safetensors"}}"#, "twice"),
+        (#"{"weight_map":{"a":"s1.safetensors","a":"s2.safetensors"}}"#, "a second time"),
+        (#"{"weight_map":{"a":"s1.safetensors","b":"sub/s2.safetensors"}}"#, "same folder"),
+        (#"{"weight_map":{"a":"s1.safetensors","b":"s2.safetensors\u0000.safetensors"}}"#, "same folder"),
+        ("{\"weight_map\":" + String(repeating: "[", count: 100_000), "deeper nesting"),
         (#"{"weight_map":{"a":"s1.safetensors"},"x":"#, "no strict JSON"),
         (#"{"weight_map":{}}"#, "no weight_map"),
         (#"{"weight_map":{"a":"s1.safetensors","b":"s3.safetensors"}}"#, "s3.safetensors"),
@@ -44,6 +47,26 @@ import Testing
         let scratch = try folder(index)
         let error = #expect(throws: SafetensorsError.self) { try WeightFiles(folder: scratch.path) }
         #expect(error?.description.contains(reason) == true, "\(error.map(String.init(describing:)) ?? "")")
+    }
+
+    /// Every beginning of a shard is refused, with the name of the shard.
+    @Test func truncatedShardIsRefused() throws {
+        let scratch = try folder(#"{"weight_map":{"a":"s1.safetensors","b":"s2.safetensors"}}"#)
+        let path = scratch.path + "/s2.safetensors"
+        let whole = try readFile(path)
+        for size in 0..<whole.count {
+            try durableWrite(Array(whole[..<size]), to: path)
+            let error = #expect(throws: SafetensorsError.self, "cut to \(size)") { try WeightFiles(folder: scratch.path) }
+            #expect(error?.file == path)
+        }
+    }
+
+    /// A shard that is a pickle under another name is refused with the way to convert it.
+    @Test func pickleAsShardIsRefused() throws {
+        let scratch = try folder(#"{"weight_map":{"a":"s1.safetensors","b":"s2.safetensors"}}"#)
+        try durableWrite(Array("PK\u{3}\u{4}xxxxxxxx".utf8), to: scratch.path + "/s2.safetensors")
+        let error = #expect(throws: SafetensorsError.self) { try WeightFiles(folder: scratch.path) }
+        #expect(error?.file.hasSuffix("/s2.safetensors") == true && error?.advice?.contains("save_file") == true)
     }
 
     @Test func tensorInTwoShardsIsRefused() throws {

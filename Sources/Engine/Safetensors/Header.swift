@@ -1,3 +1,5 @@
+import JSON
+
 /// What the header of a file says about one tensor.
 package struct TensorInfo: Sendable, Equatable {
     package let name: String
@@ -24,9 +26,9 @@ struct Header {
     ///   - text: the header without its length prefix.
     ///   - dataSize: bytes that follow the header in the file.
     init(_ text: UnsafeRawBufferPointer, dataSize: Int, file: String) throws {
-        let json: StrictJSON
-        do {
-            json = try StrictJSON(text)
+        let json: JSONValue
+        do throws(JSONError) {
+            json = try JSONValue(text.assumingMemoryBound(to: UInt8.self))
         } catch {
             throw SafetensorsError(
                 file: file, found: "a header that is not strict JSON (\(error))", expected: "a JSON object")
@@ -51,7 +53,7 @@ struct Header {
         self.metadata = metadata
     }
 
-    private static func metadata(_ value: StrictJSON, file: String) throws -> [String: String] {
+    private static func metadata(_ value: JSONValue, file: String) throws -> [String: String] {
         guard case .object(let members) = value else {
             throw SafetensorsError(file: file, found: "__metadata__ that is no object", expected: "an object of texts")
         }
@@ -65,7 +67,7 @@ struct Header {
         return metadata
     }
 
-    private static func tensor(_ name: String, _ value: StrictJSON, file: String) throws -> TensorInfo {
+    private static func tensor(_ name: String, _ value: JSONValue, file: String) throws -> TensorInfo {
         func refuse(_ found: String, _ expected: String) -> SafetensorsError {
             SafetensorsError(file: file, tensor: name, found: found, expected: expected)
         }
@@ -73,12 +75,12 @@ struct Header {
         for (key, _) in members where !["dtype", "shape", "data_offsets"].contains(key) {
             throw refuse("the unknown key \"\(key)\"", "dtype, shape and data_offsets only")
         }
-        guard case .string(let word)? = value["dtype"] else { throw refuse("no dtype", "one of \(knownTypes)") }
+        guard case .string(let word)? = members["dtype"] else { throw refuse("no dtype", "one of \(knownTypes)") }
         guard let dataType = DataType(rawValue: word) else { throw refuse("dtype \"\(word)\"", "one of \(knownTypes)") }
-        guard let shape = naturals(value["shape"]), shape.count <= rankLimit else {
+        guard let shape = naturals(members["shape"]), shape.count <= rankLimit else {
             throw refuse("an unreadable shape", "a list of at most \(rankLimit) sizes of 0 or more")
         }
-        guard let offsets = naturals(value["data_offsets"]), offsets.count == 2, offsets[0] <= offsets[1] else {
+        guard let offsets = naturals(members["data_offsets"]), offsets.count == 2, offsets[0] <= offsets[1] else {
             throw refuse("unreadable data_offsets", "[begin, end] with 0 <= begin <= end")
         }
         guard let size = byteCount(shape, dataType) else {
@@ -92,7 +94,7 @@ struct Header {
 
     private static let knownTypes = DataType.allCases.map(\.rawValue).joined(separator: ", ")
 
-    private static func naturals(_ value: StrictJSON?) -> [Int]? {
+    private static func naturals(_ value: JSONValue?) -> [Int]? {
         guard case .array(let elements)? = value else { return nil }
         var numbers: [Int] = []
         for element in elements {

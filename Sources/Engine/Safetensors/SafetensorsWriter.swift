@@ -1,4 +1,5 @@
 package import DurableFiles
+import JSON
 
 /// A tensor to be written: its description, and a closure that streams its elements.
 package struct TensorToWrite {
@@ -79,7 +80,7 @@ package enum SafetensorsWriter {
     private static func header(_ tensors: [TensorToWrite], _ metadata: [String: String]) -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {
-            let texts = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
+            let texts = metadata.sorted { $0.key < $1.key }.map { "\(JSONValue.quoted($0.key)):\(JSONValue.quoted($0.value))" }
             members.append("\"__metadata__\":{\(texts.joined(separator: ","))}")
         }
         var offset = 0
@@ -87,27 +88,12 @@ package enum SafetensorsWriter {
             let end = offset + tensor.byteCount
             let shape = tensor.shape.map { String($0) }.joined(separator: ",")
             members.append(
-                "\(quoted(tensor.name)):{\"dtype\":\"\(tensor.dataType.rawValue)\",\"shape\":[\(shape)],"
+                "\(JSONValue.quoted(tensor.name)):{\"dtype\":\"\(tensor.dataType.rawValue)\",\"shape\":[\(shape)],"
                     + "\"data_offsets\":[\(offset),\(end)]}")
             offset = end
         }
         var header = Array("{\(members.joined(separator: ","))}".utf8)
         while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
         return header
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\u{0}"..."\u{1F}":
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
     }
 }

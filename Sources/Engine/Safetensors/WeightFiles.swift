@@ -1,4 +1,5 @@
 import DurableFiles
+import JSON
 
 /// All tensors of a checkpoint folder: one `model.safetensors`, or shards named by `model.safetensors.index.json`.
 package final class WeightFiles: Sendable {
@@ -61,20 +62,20 @@ package final class WeightFiles: Sendable {
     package var byteCount: Int { files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.bytes.count } } }
 
     private static func weightMap(_ index: String) throws -> [(name: String, shard: String)] {
-        let json: StrictJSON
+        let json: JSONValue
         do {
-            json = try readFile(index, limit: Header.sizeLimit).withUnsafeBytes { try StrictJSON($0) }
-        } catch let error as StrictJSON.SyntaxError {
+            json = try JSONValue(try readFile(index, limit: Header.sizeLimit))
+        } catch let error as JSONError {
             throw SafetensorsError(
                 file: index, found: "no strict JSON (\(error))", expected: "an object with weight_map")
         }
-        guard case .object(let members)? = json["weight_map"], !members.isEmpty else {
+        guard case .object(let fields) = json, case .object(let members)? = fields["weight_map"], !members.isEmpty else {
             throw SafetensorsError(file: index, found: "no weight_map", expected: "weight_map: tensor to file name")
         }
         return try members.map { name, value in
             guard case .string(let shard) = value, isPlainName(shard) else {
                 throw SafetensorsError(
-                    file: index, tensor: name, found: "\(value) as its file",
+                    file: index, tensor: name, found: "\(value.kind) as its file",
                     expected: "the name of a .safetensors file in the same folder")
             }
             return (name, shard)
