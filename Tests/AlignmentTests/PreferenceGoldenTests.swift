@@ -1,4 +1,5 @@
 import Alignment
+import JSON
 import TestSupport
 import Testing
 import Transformer

@@ -1,6 +1,7 @@
 import Compute
 import ContextCompression
 import DurableFiles
+import JSON
 import Safetensors
 import TestSupport
 import Testing

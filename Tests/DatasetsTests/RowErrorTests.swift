@@ -7,7 +7,7 @@ struct RowErrorTests {
     @Test(
         arguments: [
             (#"{"prompt": "p", "rejected": "r"}"#, "chosen", "no such field"),
-            (#"{"prompt": "p", "chosen": 7, "rejected": "r"}"#, "chosen", "a number"),
+            (#"{"prompt": "p", "chosen": 7, "rejected": "r"}"#, "chosen", "the integer 7"),
             (#"{"prompt": "p", "chosen": null, "rejected": "r"}"#, "chosen", "null"),
             (#"{"prompt": {}, "chosen": "c", "rejected": "r"}"#, "prompt", "an object"),
             (#"{"prompt": "p", "chosen": "c", "rejected": ["r"]}"#, "rejected", "message 1"),
@@ -27,6 +27,12 @@ struct RowErrorTests {
         arguments: [
             ("d.jsonl", "{\"text\": \"a\"", "not JSON"), ("d.jsonl", "[1, 2]", "a list"),
             ("d.jsonl", "{\"text\": \"a\"} trailing", "not JSON"), ("d.jsonl", "nothing", "not JSON"),
+            ("d.jsonl", #"{"text": "a", "text": "b"}"#, "the key \"text\" a second time"),
+            ("d.jsonl", #"{"text": "\ud800"}"#, "half of a surrogate pair"),
+            ("d.jsonl", #"{"text": "a", "score": NaN}"#, "byte 24: 'N'"),
+            ("d.jsonl", #"{"text": "a", "score": 1e999}"#, "out of range"),
+            ("d.jsonl", "{\"text\": " + String(repeating: "[", count: 100_000), "deeper nesting"),
+            ("d.json", #"[{"text": "a" "b"}]"#, "a comma or the end of the object"),
             ("d.csv", "text,b\nonly one", "1 fields"), ("d.csv", "text\n\"a\"x", "after a closing quote"),
         ])
     func malformedRows(name: String, content: String, found: String) throws {
@@ -60,6 +66,38 @@ struct RowErrorTests {
             "d.jsonl", Array("{\"text\": \"ok\"}\n{\"text\": \"é".utf8) + [0xFF] + Array("\"}".utf8))
         let error = try #require(throws: DatasetError.self) { try Dataset(path).text(1) }
         #expect(error.line == 2 && error.found == "invalid UTF-8 at byte 13")
+    }
+
+    @Test(arguments: ["d.jsonl", "d.json", "d.csv", "d.txt"])
+    func invalidUTF8InEveryFormat(name: String) throws {
+        let folder = try Folder()
+        let (before, after) =
+            switch name {
+            case "d.jsonl": ("{\"text\": \"ok\"}\n{\"text\": \"", "\"}\n")
+            case "d.json": ("[{\"text\": \"ok\"},\n{\"text\": \"", "\"}]\n")
+            case "d.csv": ("text\n\"", "\"\n")
+            default: ("\n", "\n")
+            }
+        for bytes in [[0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xE2, 0x82]] as [[UInt8]] {
+            let path = try folder.write(name, Array(before.utf8) + bytes + Array(after.utf8))
+            let dataset = try Dataset(path)
+            let error = try #require(throws: DatasetError.self) { try dataset.text(dataset.count - 1) }
+            #expect(error.file == path && error.line == 2 && error.found.contains("invalid UTF-8"), "\(error)")
+            #expect(error.advice?.contains("iconv") == true)
+        }
+    }
+
+    /// A megabyte on one line is a row like others; where it is wrong, the message stays short.
+    @Test func megabyteRowThatIsWrong() throws {
+        let folder = try Folder()
+        let long = String(repeating: "word ", count: 300_000)
+        let path = try folder.write("d.jsonl", "{\"text\": \"a\"}\n{\"text\": \"\(long)\"\n{\"other\": \"\(long)\"}\n")
+        let dataset = try Dataset(path)
+        for (row, found) in [(1, "the end of the text in place of a comma"), (2, "no such field")] {
+            let error = try #require(throws: DatasetError.self) { try dataset.text(row) }
+            #expect(error.line == row + 1 && error.found.contains(found), "\(error.found.prefix(300))")
+            #expect(error.description.utf8.count < 500)
+        }
     }
 
     @Test func hugeRow() throws {

@@ -1,5 +1,6 @@
 import Compute
 import DurableFiles
+import JSON
 import TestSupport
 import Testing
 import Transformer

@@ -4,6 +4,7 @@
     internal import Musl
 #endif
 internal import DurableFiles
+internal import JSON
 internal import Transformer
 
 /// A folder of golden numbers: models, and fixtures whose index files say what they hold. `HONE_ORACLES` names it;

@@ -1,4 +1,5 @@
 internal import DurableFiles
+internal import JSON
 internal import Safetensors
 package import Transformer
 

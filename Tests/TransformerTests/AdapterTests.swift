@@ -1,5 +1,6 @@
 import Compute
 import DurableFiles
+import JSON
 import Safetensors
 import TestSupport
 import Testing
@@ -44,7 +45,13 @@ import Transformer
         rank: 2, alpha: 4, targets: .expression(".*\\.(q|v)_proj"),
         modulesToSave: ["embed_tokens", "lm_head", "model.norm", "layers.0.mlp"])
 
-    @Test(arguments: [patterned, whole, AdapterSettings(rank: 2, alpha: 2, targets: .named(["k_proj"]), layers: [1])],
+    @Test(arguments: [
+        patterned, whole,
+        AdapterSettings(
+            rank: 2, alpha: 2, targets: .named(["k_proj", "q_proj", "up_proj"]),
+            exclusions: .named(["layers.1.mlp.up_proj", "q_proj"])),
+        AdapterSettings(rank: 2, alpha: 2, targets: .named(["k_proj"]), layers: [1]),
+    ],
         [TinyModel.tied, .untied, .biased])
     func thereAndBack(_ settings: AdapterSettings, _ kind: TinyModel) throws {
         let model = try kind.model(trained: .none, adapters: .fresh(settings, seed: 1), team: team)
@@ -125,6 +132,11 @@ import Transformer
         // A whole name is not restricted to layers.
         ("\"target_modules\": [\"model.layers.1.self_attn.q_proj\", \"k_proj\"], \"layers_to_transform\": [0]", ["0.k", "1.q"]),
         ("\"target_modules\": [\"q_proj\", \"k_proj\"], \"modules_to_save\": [\"q_proj\"]", ["0.k", "1.k"]),
+        ("\"target_modules\": [\"q_proj\", \"k_proj\"], \"exclude_modules\": [\"k_proj\"]", ["0.q", "1.q"]),
+        ("\"target_modules\": [\"q_proj\"], \"exclude_modules\": [\"layers.0.self_attn.q_proj\"]", ["1.q"]),
+        ("\"target_modules\": [\"q_proj\"], \"exclude_modules\": \".*layers\\\\.1\\\\..*\"", ["0.q"]),
+        ("\"target_modules\": [\"q_proj\", \"lm_head\"], \"exclude_modules\": [\"lm_head\"]", ["0.q", "1.q"]),
+        ("\"target_modules\": [\"q_proj\"], \"exclude_modules\": [\"proj\"]", ["0.q", "1.q"]),
     ])
     func targets(_ change: String, _ expected: [String]) throws {
         #expect(try adapted(change).map(\.0).sorted() == expected)
@@ -189,7 +201,7 @@ import Transformer
         ("\"use_dora\": true", "use_dora"),
         ("\"ensure_weight_tying\": true", "ensure_weight_tying"),
         ("\"trainable_token_indices\": [1]", "trainable_token_indices: a list of 1"),
-        ("\"exclude_modules\": [\"q_proj\"]", "exclude_modules"),
+        ("\"exclude_modules\": 3", "exclude_modules"),
         ("\"target_parameters\": [\"x\"]", "target_parameters"),
         ("\"a_feature_of_tomorrow\": true", "a_feature_of_tomorrow"),
         ("\"modules_to_save\": [\"lm_.*\"]", "the expression \"lm_.*\""),
@@ -216,6 +228,9 @@ import Transformer
         (AdapterSettings(rank: 2, alpha: 2, targets: .expression(".*(q_proj|embed_tokens)")),
             "an adapter beside model.embed_tokens is not supported"),
         (AdapterSettings(rank: 2, alpha: 2, targets: .expression(".*no_such")), "no linear of the model is a target"),
+        (AdapterSettings(rank: 2, alpha: 2, targets: .named(["q_proj"]), exclusions: .named(["q_proj"])),
+            "no linear of the model is a target"),
+        (AdapterSettings(rank: 2, alpha: 2, exclusions: .expression("(q")), "exclude_modules"),
         (AdapterSettings(rank: 2, alpha: 2, targets: .expression("(?<!x)q_proj")), "in the expression \"(?<!x)q_proj\""),
         (AdapterSettings(rank: 2, alpha: 2, rankPattern: ["(q": 3]), "rank_pattern"),
         (AdapterSettings(rank: 2, alpha: 2, layers: [7]), "layers_to_transform: found 7, expected layers from 0 to 1"),

@@ -1,5 +1,6 @@
 package import Compute
 package import DurableFiles
+internal import JSON
 internal import Safetensors
 package import Transformer
 

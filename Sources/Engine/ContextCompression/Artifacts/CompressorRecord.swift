@@ -1,3 +1,4 @@
+package import JSON
 package import Transformer
 
 /// gmsa.json: what a published compressor is, what it was made from and with.
@@ -36,14 +37,14 @@ package struct CompressorRecord: Sendable, Equatable {
     /// How the decoder was asked in fine-tuning; `{prompt}` stands for the question.
     package var questionTemplate = "{prompt}"
     /// Steps, rates of learning and the like, for people.
-    package var training: [String: JSONValue]
+    package var training: JSONObject
     /// Last evaluation, for people.
     package var metrics: [String: Double]
 
     /// A record from its parts.
     package init(
         stage: Stage, base: Base, settings: CompressorSettings, rates: [Int], decoderTraining: String,
-        restatement: String, training: [String: JSONValue] = [:], metrics: [String: Double] = [:]
+        restatement: String, training: JSONObject = [:], metrics: [String: Double] = [:]
     ) {
         self.stage = stage
         self.base = base
@@ -80,7 +81,7 @@ extension CompressorRecord {
                 "ae": .string(restatement), "qa_template": .string(questionTemplate),
                 "learned": .bool(settings.hasLearnedPrompt), "add_bos": .bool(false),
             ]),
-            "training": .object(training), "metrics": .object(metrics.mapValues { .number($0) }),
+            "training": .object(training), "metrics": .object(JSONObject(metrics.mapValues { .number($0) })),
         ])
     }
 
@@ -101,7 +102,7 @@ extension CompressorRecord {
     }
 
     private var merge: JSONValue {
-        var merge: [String: JSONValue] = [
+        var merge: JSONObject = [
             "kind": .string(settings.merge.rawValue), "remainder": .string(settings.remainder.rawValue),
         ]
         if settings.merge == .memoryTokens { merge["memory_tokens"] = .integer(settings.memoryTokenCount) }

@@ -1,5 +1,6 @@
 internal import Compute
 internal import DurableFiles
+internal import JSON
 internal import Safetensors
 internal import Transformer
 

@@ -1,5 +1,6 @@
 internal import Compute
 internal import DurableFiles
+internal import JSON
 internal import Transformer
 
 extension Compressor {

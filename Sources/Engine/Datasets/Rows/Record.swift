@@ -1,12 +1,13 @@
 import ChatTemplates
+import JSON
 
 /// One row before its meaning is known: named fields.
 struct Record {
-    private let fields: [String: JSONValue]
+    private let fields: JSONObject
 
     /// A row that is one JSON object.
     init(jsonObject bytes: ArraySlice<UInt8>) throws(RowProblem) {
-        let value = try JSONValue.parse(bytes)
+        let value = try Self.value(bytes)
         guard case .object(let fields) = value else {
             throw RowProblem(found: value.kind, expected: "one JSON object with named fields")
         }
@@ -18,7 +19,8 @@ struct Record {
         guard header.count == fields.count else {
             throw RowProblem(found: "\(fields.count) fields", expected: "\(header.count), as in the header line")
         }
-        self.fields = Dictionary(zip(header, fields.map { JSONValue.string($0) }), uniquingKeysWith: { $1 })
+        self.fields = JSONObject(
+            Dictionary(zip(header, fields.map { JSONValue.string($0) }), uniquingKeysWith: { $1 }))
     }
 
     /// A row that is nothing but text.
@@ -27,7 +29,7 @@ struct Record {
     }
 
     /// Whether the row has the field, and not as null.
-    func has(_ field: String) -> Bool { fields[field, default: .null] != .null }
+    func has(_ field: String) -> Bool { fields[field] ?? .null != .null }
 
     /// The text of a field.
     func text(_ field: String) throws(RowProblem) -> String {
@@ -37,6 +39,22 @@ struct Record {
         return text
     }
 
+    /// A field that is one text or a list of them: all answers that count as right.
+    func texts(_ field: String) throws(RowProblem) -> [String] {
+        let expected = "a string or a list of strings"
+        switch try value(field, expected: expected) {
+        case .string(let text): return [text]
+        case .array(let elements):
+            var texts: [String] = []
+            for element in elements {
+                guard case .string(let text) = element else { throw wrongKind(field, expected: expected) }
+                texts.append(text)
+            }
+            return texts
+        default: throw wrongKind(field, expected: expected)
+        }
+    }
+
     /// A field that is text or a list of messages.
     func content(_ field: String) throws(RowProblem) -> RowContent {
         let expected = "a string or a list of messages"
@@ -44,6 +62,18 @@ struct Record {
         case .string(let text): return .text(text)
         case .array(let elements): return .messages(try messages(elements, field))
         default: throw wrongKind(field, expected: expected)
+        }
+    }
+
+    private static func value(_ bytes: ArraySlice<UInt8>) throws(RowProblem) -> JSONValue {
+        do throws(JSONError) {
+            return try JSONValue(bytes)
+        } catch {
+            // Says what to do about another encoding, where that is the fault.
+            _ = try UTF8Text.string(bytes)
+            throw RowProblem(
+                found: "a row that is not JSON (byte \(error.offset + 1): \(error.found) in place of \(error.expected))",
+                expected: "one JSON object")
         }
     }
 
@@ -57,7 +87,7 @@ struct Record {
                     field: field, found: "message \(index + 1) that is not a role with its content",
                     expected: "objects with the strings \"role\" and \"content\"")
             }
-            let more = parts.filter { $0.key != "role" && $0.key != "content" }.sorted { $0.key < $1.key }
+            let more = parts.filter { $0.key != "role" && $0.key != "content" }
             messages.append(
                 ChatMessage(
                     role: role, content: text, more: more.map { ChatValue.Member($0.key, $0.value.forTemplates) }))
@@ -75,21 +105,22 @@ struct Record {
     }
 
     private func wrongKind(_ field: String, expected: String) -> RowProblem {
-        RowProblem(field: field, found: fields[field, default: .null].kind, expected: expected)
+        RowProblem(field: field, found: (fields[field] ?? .null).kind, expected: expected)
     }
 }
 
 extension JSONValue {
-    /// The value as templates see it; the members of objects in order of their names.
+    /// The value as templates see it.
     fileprivate var forTemplates: ChatValue {
         switch self {
         case .null: .null
         case .bool(let value): .boolean(value)
-        case .number(let value): Int(exactly: value).map { .integer($0) } ?? .number(value)
+        case .integer(let value): .integer(value)
+        case .number(let value): .number(value)
         case .string(let value): .string(value)
         case .array(let elements): .list(elements.map(\.forTemplates))
         case .object(let members):
-            .mapping(members.sorted { $0.key < $1.key }.map { ChatValue.Member($0.key, $0.value.forTemplates) })
+            .mapping(members.map { ChatValue.Member($0.key, $0.value.forTemplates) })
         }
     }
 }

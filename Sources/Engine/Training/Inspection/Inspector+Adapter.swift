@@ -1,5 +1,6 @@
 import ContextCompression
 import DurableFiles
+import JSON
 import Safetensors
 import Transformer
 

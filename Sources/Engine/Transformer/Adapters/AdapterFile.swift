@@ -1,5 +1,6 @@
 internal import Compute
 internal import DurableFiles
+package import JSON
 package import Safetensors
 
 extension AdapterSettings {
@@ -12,8 +13,9 @@ extension AdapterSettings {
         let targets = try Self.targets(fields)
         self.init(
             rank: try fields.count("r", limit: 1 << 16) ?? 8, alpha: try fields.positive("lora_alpha") ?? 8,
-            dropout: try Self.dropout(fields), targets: targets, layers: try Self.layers(fields, targets),
-            isRankStabilized: try fields.bool("use_rslora") ?? false, modulesToSave: try Self.modulesToSave(fields))
+            dropout: try Self.dropout(fields), targets: targets, exclusions: try Self.exclusions(fields),
+            layers: try Self.layers(fields, targets), isRankStabilized: try fields.bool("use_rslora") ?? false,
+            modulesToSave: try Self.modulesToSave(fields))
         for (name, value) in try Self.pattern("rank_pattern", fields) {
             guard case .integer(let rank) = value, (1...1 << 16).contains(rank) else {
                 throw fields.malformed("rank_pattern.\(name)", value, "a whole number between 1 and \(1 << 16)")
@@ -29,18 +31,28 @@ extension AdapterSettings {
         }
     }
 
+    /// `exclude_modules`: names or an expression, as in `target_modules`.
+    private static func exclusions(_ fields: JSONFields) throws(ModelError) -> Targets? {
+        switch fields.value("exclude_modules") {
+        case nil, .null, .array([]), .string(""): return nil
+        case .string(let expression): return .expression(expression)
+        default: return .named(try fields.strings("exclude_modules") ?? [])
+        }
+    }
+
     /// adapter_config.json for these settings.
     ///
     /// - Parameter base: what the adapter was trained on: a folder or a model's name.
     package func encoded(base: String) -> JSONValue {
-        let targets: JSONValue =
+        func encoded(_ targets: Targets) -> JSONValue {
             switch targets {
             // Spelled out, as PEFT does: the names are the same in every family's files.
             case .allLinear: Self.encoded(WeightTable.llamaNames.linearNames.sorted())
             case .named(let names): Self.encoded(names.sorted())
             case .expression(let expression): .string(expression)
             }
-        return .object([
+        }
+        var keys: JSONObject = [
             "peft_type": .string("LORA"), "task_type": .string("CAUSAL_LM"),
             "base_model_name_or_path": .string(base), "r": .integer(rank), "lora_alpha": Self.encoded(alpha),
             "lora_dropout": .number(dropout), "bias": .string("none"), "fan_in_fan_out": .bool(false),
@@ -48,11 +60,14 @@ extension AdapterSettings {
             "modules_to_save": modulesToSave.isEmpty ? .null : Self.encoded(modulesToSave),
             "layers_pattern": .null,
             "layers_to_transform": layers.map { .array($0.map { .integer($0) }) } ?? .null,
-            "rank_pattern": .object(rankPattern.mapValues { .integer($0) }),
-            "alpha_pattern": .object(alphaPattern.mapValues { Self.encoded($0) }),
+            "rank_pattern": .object(JSONObject(rankPattern.mapValues { .integer($0) })),
+            "alpha_pattern": .object(JSONObject(alphaPattern.mapValues { Self.encoded($0) })),
             "use_rslora": .bool(isRankStabilized), "use_dora": .bool(false), "revision": .null,
-            "target_modules": targets,
-        ])
+            "target_modules": encoded(targets),
+        ]
+        // Releases of PEFT before the key refuse a file that has it.
+        if let exclusions { keys["exclude_modules"] = encoded(exclusions) }
+        return .object(keys)
     }
 
     private static func encoded(_ names: [String]) -> JSONValue { .array(names.map { .string($0) }) }
@@ -126,8 +141,8 @@ extension AdapterSettings {
     /// Keys that are read above, or that change nothing of what a trained adapter computes.
     private static let knownKeys: Set<String> = [
         "peft_type", "r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora", "rank_pattern", "alpha_pattern",
-        "layers_to_transform", "layers_pattern", "modules_to_save", "bias", "init_lora_weights", "task_type",
-        "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode", "megatron_core",
+        "exclude_modules", "layers_to_transform", "layers_pattern", "modules_to_save", "bias", "init_lora_weights",
+        "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode", "megatron_core",
         "loftq_config", "eva_config", "corda_config", "lora_ga_config", "qalora_group_size", "runtime_config",
     ]
 

@@ -7,6 +7,7 @@ struct AdapterModules {
     private let table: WeightTable
     private let file: String
     private let expression: NamePattern?
+    private let exclusion: NamePattern?
     private let ranks: [(pattern: NamePattern, value: Int)]
     private let alphas: [(pattern: NamePattern, value: Double)]
 
@@ -21,6 +22,11 @@ struct AdapterModules {
             expression = try Self.pattern(text, "target_modules", file)
         } else {
             expression = nil
+        }
+        if case .expression(let text)? = settings.exclusions {
+            exclusion = try Self.pattern(text, "exclude_modules", file)
+        } else {
+            exclusion = nil
         }
         ranks = try Self.patterns(settings.rankPattern, "rank_pattern", file)
         alphas = try Self.patterns(settings.alphaPattern, "alpha_pattern", file)
@@ -65,12 +71,23 @@ struct AdapterModules {
 
     private func isTarget(_ module: String, layer: Int) -> Bool {
         if settings.modulesToSave.contains(where: { Self.part($0, of: module) }) { return false }
+        if isExcluded(module) { return false }
         let isChosenLayer = settings.layers.map { $0.contains(layer) } ?? true
         switch settings.targets {
         case .allLinear: return isChosenLayer
         case .named(let names):
             return names.contains(module) || isChosenLayer && names.contains { Self.names($0, module) }
         case .expression: return expression?.matches(module) ?? false
+        }
+    }
+
+    /// By the rules of targets, but for layers.
+    private func isExcluded(_ module: String) -> Bool {
+        switch settings.exclusions {
+        case nil: false
+        case .allLinear: true
+        case .named(let names): names.contains { Self.names($0, module) }
+        case .expression: exclusion?.matches(module) ?? false
         }
     }
 
@@ -83,7 +100,7 @@ struct AdapterModules {
                 case .named(let names): names.contains { Self.names($0, module) }
                 case .expression: expression?.matches(module) ?? false
                 }
-            if isMeant, !settings.modulesToSave.contains(where: { Self.part($0, of: module) }) {
+            if isMeant, !isExcluded(module), !settings.modulesToSave.contains(where: { Self.part($0, of: module) }) {
                 throw .unsupportedFeature(
                     file: file, key: "target_modules", found: "an adapter beside \(module)",
                     supported: "linears of the layers; \(module) can be trained whole, in modules_to_save")

@@ -18,6 +18,8 @@ package struct AdapterSettings: Sendable, Equatable {
     package var dropout: Double
     /// Which linears are adapted.
     package var targets: Targets
+    /// Targets that get none after all (`exclude_modules`): `named` or an `expression`; nil for no exception.
+    package var exclusions: Targets?
     /// Adapt only these layers (`layers_to_transform`); nil for all. A target that is a whole name is not restricted.
     package var layers: [Int]?
     /// Scale alpha / √rank instead of alpha / rank.
@@ -33,7 +35,8 @@ package struct AdapterSettings: Sendable, Equatable {
 
     /// Settings made in code; nothing is checked until a model takes them.
     package init(
-        rank: Int, alpha: Double, dropout: Double = 0, targets: Targets = .allLinear, layers: [Int]? = nil,
+        rank: Int, alpha: Double, dropout: Double = 0, targets: Targets = .allLinear,
+        exclusions: Targets? = nil, layers: [Int]? = nil,
         isRankStabilized: Bool = false, rankPattern: [String: Int] = [:], alphaPattern: [String: Double] = [:],
         modulesToSave: [String] = []
     ) {
@@ -41,6 +44,7 @@ package struct AdapterSettings: Sendable, Equatable {
         self.alpha = alpha
         self.dropout = dropout
         self.targets = targets
+        self.exclusions = exclusions
         self.layers = layers
         self.isRankStabilized = isRankStabilized
         self.rankPattern = rankPattern

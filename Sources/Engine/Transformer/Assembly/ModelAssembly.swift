@@ -1,4 +1,5 @@
 package import Compute
+internal import JSON
 internal import Safetensors
 
 extension LanguageModel {

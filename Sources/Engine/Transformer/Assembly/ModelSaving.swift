@@ -1,5 +1,6 @@
 package import Compute
 package import DurableFiles
+internal import JSON
 internal import Safetensors
 
 /// How a model is saved.
@@ -31,7 +32,7 @@ extension LanguageModel {
         guard shards.count > 1 else {
             return try directory.add("model.safetensors") { try SafetensorsWriter.write(tensors, to: &$0) }
         }
-        var map: [String: JSONValue] = [:]
+        var map = JSONObject()
         for (index, shard) in shards.enumerated() {
             let name = "model-\(padded(index + 1))-of-\(padded(shards.count)).safetensors"
             try directory.add(name) { try SafetensorsWriter.write(Array(tensors[shard]), to: &$0) }

@@ -1,9 +1,12 @@
+internal import DurableFiles
+package import JSON
+
 /// Reads typed fields of a JSON object; every error names the file, the key, what was found and what was expected.
 package struct JSONFields: Sendable {
     /// Named in errors.
     package let file: String
     /// All fields as they were read.
-    package let values: [String: JSONValue]
+    package let values: JSONObject
 
     /// Throws unless the value is an object.
     package init(_ value: JSONValue, file: String) throws(ModelError) {
@@ -115,5 +118,22 @@ package struct JSONFields: Sendable {
     /// The error for a value of the wrong kind.
     package func malformed(_ key: String, _ found: JSONValue, _ expected: String) -> ModelError {
         .malformedField(file: file, key: key, found: found.kind, expected: expected)
+    }
+}
+
+extension JSONValue {
+    /// Reads the one value of a text. The error names `file`.
+    package static func parse(_ bytes: [UInt8], file: String) throws(ModelError) -> JSONValue {
+        do throws(JSONError) {
+            return try JSONValue(bytes)
+        } catch {
+            throw .unreadableFile(path: file, reason: "not valid JSON: \(error)")
+        }
+    }
+
+    /// Reads the one value of a file.
+    package static func read(_ path: String, hint: String) throws -> JSONValue {
+        guard fileKind(path) != .missing else { throw ModelError.missingFile(path: path, hint: hint) }
+        return try parse(try readFile(path), file: path)
     }
 }

@@ -1,3 +1,5 @@
+package import JSON
+
 /// The shape of a causal language model, as its config.json gives it, validated once and then trusted.
 package struct ModelConfiguration: Sendable, Equatable {
     /// Which architecture.
@@ -37,7 +39,7 @@ package struct ModelConfiguration: Sendable, Equatable {
     /// Standard deviation of fresh weights (`initializer_range`).
     package var initializerRange: Double
     /// All keys of the file this came from, so that writing it back loses nothing.
-    package var source: [String: JSONValue]
+    package var source: JSONObject
 
     /// A configuration made in code: a model to be trained from nothing, or a test's.
     package init(

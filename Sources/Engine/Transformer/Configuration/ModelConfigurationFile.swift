@@ -1,3 +1,5 @@
+package import JSON
+
 extension ModelConfiguration {
     /// Decodes config.json, in the spelling of published checkpoints or of Transformers 5.
     ///
@@ -129,8 +131,8 @@ extension ModelConfiguration {
         return .object(keys)
     }
 
-    private var freshKeys: [String: JSONValue] {
-        var keys: [String: JSONValue] = [
+    private var freshKeys: JSONObject {
+        var keys: JSONObject = [
             "architectures": .array([.string(family.architecture)]), "model_type": .string(family.rawValue),
             "hidden_size": .integer(hiddenSize), "intermediate_size": .integer(intermediateSize),
             "num_attention_heads": .integer(headCount), "num_key_value_heads": .integer(keyValueHeadCount),

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// The architectures that can be read. They differ by configuration, not by code: a family says what its
 /// `config.json` means and which optional tensors its layers have.
 package enum ModelFamily: String, Sendable, CaseIterable {

@@ -1,6 +1,7 @@
 import Compute
 import ContextCompression
 package import DurableFiles
+internal import JSON
 import JobModel
 import Safetensors
 package import Transformer
@@ -56,7 +57,7 @@ extension DurableDirectory {
 
 extension TrainingState {
     /// What gmsa.json says of a run.
-    func record(_ spec: JobSpec) -> [String: JSONValue] {
+    func record(_ spec: JobSpec) -> JSONObject {
         [
             "lr": .number(spec.train.learningRate), "steps": .integer(step),
             "batch": .integer(spec.train.rowsPerStep), "seed": .integer(Int(spec.train.seed)),
