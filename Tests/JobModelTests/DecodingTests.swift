@@ -27,7 +27,7 @@ func refusal(of text: String, format: SpecFormat = .yaml, paths: InputPathRule =
         #expect(spec.resources.timeLimit == Milliseconds(seconds: 36 * 3600))
         #expect(spec.model == .path("smollm2-135m-instruct", sha256: nil))
         #expect(spec.reference == .cached)
-        #expect(spec.dataset.eval == .path("hh-rlhf/test.jsonl", sha256: nil))
+        #expect(spec.dataset.eval == [.path("hh-rlhf/test.jsonl", sha256: nil)])
         #expect(spec.dataset.maxPromptLength == 256)
         #expect(spec.objective == .tiDPO(TIDPOObjective()))
         #expect(spec.train.learningRate == 5e-6)
@@ -60,6 +60,34 @@ func refusal(of text: String, format: SpecFormat = .yaml, paths: InputPathRule =
         #expect(spec.after.isEmpty)
         #expect(spec.dependencies == [Dependency(.name("tiny")), Dependency(.number(7))])
         #expect(spec.inputs.map(\.role) == [.model, .trainingData])
+    }
+
+    @Test func rowsOfSeveralFiles() throws {
+        let spec = try decoded(
+            "{name: d, method: dpo, model: m, dataset: {train: [b, {path: a, sha256: \(String(repeating: "0", count: 64))}, "
+                + "{job: tiny, artifact: c.jsonl}], eval: [e]}}")
+        #expect(spec.dataset.train?.count == 3 && spec.dataset.eval == [.path("e", sha256: nil)])
+        #expect(
+            spec.inputs.map(\.role) == [.model, .trainingPart(0), .trainingPart(1), .trainingPart(2), .evaluationData])
+        #expect(spec.dependencies == [Dependency(.name("tiny"))])
+        let canonical = spec.canonicalJSON()
+        #expect(try JobSpec.decode(canonical, format: .json) == spec)
+        let single = try decoded("{name: d, method: dpo, model: m, dataset: {train: [x]}}")
+        #expect(single == (try decoded("{name: d, method: dpo, model: m, dataset: {train: x}}")))
+    }
+
+    @Test func rolesAreSpelledAsTheKeysThatNameThem() throws {
+        for (role, key) in [
+            (InputRole.model, "model"), (.tokenizer, "objective.tokenizer"), (.trainingData, "dataset.train"),
+            (.trainingPart(0), "dataset.train[0]"), (.evaluationPart(12), "dataset.eval[12]"),
+        ] {
+            #expect(role.rawValue == key && InputRole(rawValue: key) == role)
+            #expect(try JSONCoding.encode([role]) == Array("[\"\(key)\"]".utf8))
+            #expect(try JSONCoding.decode([InputRole].self, from: Array("[\"\(key)\"]".utf8)) == [role])
+        }
+        for key in ["", "model[0]", "dataset.train[]", "dataset.train[-1]", "dataset.train[1]x", "dataset.test[1]"] {
+            #expect(InputRole(rawValue: key) == nil)
+        }
     }
 
     @Test func dependenciesInEveryForm() throws {

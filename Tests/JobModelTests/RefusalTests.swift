@@ -66,6 +66,7 @@ import Testing
         ("reference: adapter_off", "needs an adapter section"),
         ("checkpoint: {keep_best: eval_loss}", "dataset.eval"),
         ("evaluate: {every_steps: 3}", "dataset.eval"),
+        ("adapter: {start: [a, b]}", "adapter.start: expected a name"),
         ("after: [a, a]", "stands in the list twice"),
         ("after: [a, {job: a, when: any}]", "one job stands in the list twice"),
         ("after: {when: any}", "after.job: missing"),
@@ -85,6 +86,17 @@ import Testing
     @Test(arguments: ["../x", "/x", "~/x", "a/../b", "a//b", "./a", "a/", "a\\u0000b"])
     func refusesNamesThatLeaveTheirRoots(_ name: String) {
         #expect(!refusal(of: "{name: d, method: dpo, model: \"\(name)\", dataset: {train: x}}").isEmpty)
+    }
+
+    @Test(arguments: [
+        ("[]", "at least 1"), ("[a, a]", "a stands in the list twice"), ("[a, ../b]", "leads out of its root"),
+        ("[a, /b.csv]", "an absolute path"), ("[a, [b]]", "expected a name"), ("[a, null]", "found nothing"),
+        ("[a, {path: b, sha: c}]", "unknown key"), ("[{path: a, sha256: zz}]", "dataset.train.sha256"),
+    ])
+    func refusesListsOfRows(_ list: String, _ words: String) {
+        let lines = refusal(of: "{name: d, method: dpo, model: m, dataset: {eval: e,\n train: \(list)}}")
+        #expect(!lines.isEmpty && lines.allSatisfy { $0.hasPrefix("t.yaml:2:") && $0.contains("dataset.train") })
+        #expect(lines.contains { $0.contains(words) }, "\(lines)")
     }
 
     @Test func everythingWrongIsSaidAtOnce() {

@@ -73,7 +73,7 @@ struct InputTests {
         spec.resources.cpus = 3
         spec.resources.memory = .bytes(2 << 30)
         spec.model = .path("base", sha256: nil)
-        spec.dataset.train = .path("absent.jsonl", sha256: nil)
+        spec.dataset.train = [.path("absent.jsonl", sha256: nil)]
         #expect {
             try rules.inputs(of: spec, from: 0, named: DropName("a.yaml"))
         } throws: { error in
@@ -83,6 +83,36 @@ struct InputTests {
                 "a.yaml: error: resources.memory: 2.0 GiB needed, this machine lends 1.0 GiB",
                 "a.yaml: error: resources.time_limit: 7d, expected at most 1h",
                 "a.yaml: error: dataset.train: nothing named absent.jsonl under \(root.datasets)",
+            ]
+        }
+    }
+
+    @Test func everyFileOfAListIsLookedUpAndKeepsItsPlace() throws {
+        try place.write("{}\n", to: "datasets/more/train.jsonl")
+        let rules = AdmissionRules(
+            Configuration(), root: root, machine: Machine(cores: [0, 1], memory: 1 << 40))
+        var spec = JobSpec(name: "a", method: .dpo)
+        spec.resources.cpus = 1
+        spec.model = .path("base", sha256: nil)
+        spec.dataset.train = ["train.jsonl", "more", "more/train.jsonl"].map { .path($0, sha256: nil) }
+        let inputs = try rules.inputs(of: spec, from: 0, named: DropName("a.yaml"))
+        let expected: [InputRole: String] = [
+            .model: "\(root.models)/base", .trainingPart(0): "\(root.datasets)/train.jsonl",
+            .trainingPart(1): "\(root.datasets)/more", .trainingPart(2): "\(root.datasets)/more/train.jsonl",
+        ]
+        #expect(inputs.paths == expected)
+        #expect(InputPaths.located(spec, pins: inputs.pins) == expected)
+        #expect(
+            spec.locatingInputs(expected).dataset.train
+                == [0, 1, 2].map { .path(expected[.trainingPart($0)] ?? "", sha256: nil) })
+
+        spec.dataset.train = ["absent.jsonl", "train.jsonl", "../secret"].map { .path($0, sha256: nil) }
+        #expect {
+            try rules.inputs(of: spec, from: 0, named: DropName("a.yaml"))
+        } throws: { error in
+            (error as? Rejection)?.lines == [
+                "a.yaml: error: dataset.train[0]: nothing named absent.jsonl under \(root.datasets)",
+                "a.yaml: error: dataset.train[2]: expected a name below \(root.datasets), found ../secret",
             ]
         }
     }

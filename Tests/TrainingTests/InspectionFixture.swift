@@ -47,7 +47,7 @@ struct InspectionFixture {
     func spec(_ method: Method, _ change: (inout JobSpec) -> Void = { _ in }) -> JobSpec {
         var spec = JobSpec(name: "tiny", method: method)
         spec.model = .path(model, sha256: nil)
-        spec.dataset.train = .path(method == .dpo ? pairs : texts, sha256: nil)
+        spec.dataset.train = [.path(method == .dpo ? pairs : texts, sha256: nil)]
         spec.train.steps = 2
         spec.train.microbatch = 2
         spec.train.accumulation = 2

@@ -185,7 +185,7 @@ struct RunEstimateTests {
     @Test func ofADataset() throws {
         let fixture = try InspectionFixture()
         var spec = fixture.spec(.dpo)
-        spec.dataset.train = .path(fixture.scratch.path + "/absent.jsonl", sha256: nil)
+        spec.dataset.train = [.path(fixture.scratch.path + "/absent.jsonl", sha256: nil)]
         #expect(try fixture.inspect(fixture.pairs, spec: spec).estimate?.rows == 8)
         let found = try fixture.inspect(fixture.model, spec: spec)
         #expect(!found.isUsable && found.messages(.error).contains("absent.jsonl"))

@@ -37,7 +37,7 @@ package struct InputRoots: Sendable, Hashable {
 
     /// Finds `name` for `role` and takes the identity of all its files.
     package func locate(_ name: String, for role: InputRole) throws(Refusal) -> Located {
-        let roots = role == .trainingData || role == .evaluationData ? datasets : models
+        let roots = role.isRows ? datasets : models
         for root in roots {
             guard let found = try open(name, below: root, role) else { continue }
             defer { close(found) }

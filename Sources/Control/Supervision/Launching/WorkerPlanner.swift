@@ -78,8 +78,10 @@ extension JobSpec {
                 settings.tokenizer = .path(place)
                 spec.objective = .pretrain(settings)
             case .adapterStart: spec.adapter?.start = place
-            case .trainingData: spec.dataset.train = place
-            case .evaluationData: spec.dataset.eval = place
+            case .trainingData: spec.dataset.train = [place]
+            case .evaluationData: spec.dataset.eval = [place]
+            case .trainingPart(let part): spec.dataset.train?[part] = place
+            case .evaluationPart(let part): spec.dataset.eval?[part] = place
             case .chatTemplate: spec.dataset.chatTemplate = place
             }
         }

@@ -7,7 +7,7 @@ package struct JobInputs: Sendable, Hashable {
     /// - Parameter paths: by the raw value of the role, as the daemon sends them.
     package init(_ paths: [String: String]) {
         self.paths = Dictionary(
-            uniqueKeysWithValues: InputRole.allCases.compactMap { role in paths[role.rawValue].map { (role, $0) } })
+            uniqueKeysWithValues: paths.compactMap { key, path in InputRole(rawValue: key).map { ($0, path) } })
     }
 
     /// The paths that a specification names itself, where nothing had to be resolved.
@@ -21,6 +21,23 @@ package struct JobInputs: Sendable, Hashable {
 
     package subscript(role: InputRole) -> String? { paths[role] }
 
+    /// The files and folders with the rows of a role, in the order of the specification.
+    package func rows(_ role: InputRole) -> [String] {
+        if let path = paths[role] { return [path] }
+        guard let part = Self.part(of: role) else { return [] }
+        var rows: [String] = []
+        while let path = paths[part(rows.count)] { rows.append(path) }
+        return rows
+    }
+
+    private static func part(of role: InputRole) -> ((Int) -> InputRole)? {
+        switch role {
+        case .trainingData: InputRole.trainingPart
+        case .evaluationData: InputRole.evaluationPart
+        default: nil
+        }
+    }
+
     /// The path of an input that the method cannot do without.
     package func required(_ role: InputRole) throws -> String {
         guard let path = paths[role] else {
@@ -32,6 +49,9 @@ package struct JobInputs: Sendable, Hashable {
     /// The same inputs with another path for one of them.
     package func replacing(_ role: InputRole, by path: String) -> JobInputs {
         var paths = paths
+        if let part = Self.part(of: role) {
+            for place in rows(role).indices { paths[part(place)] = nil }
+        }
         paths[role] = path
         return JobInputs(byRole: paths)
     }

@@ -142,12 +142,14 @@ package struct TaskAssembly {
     }
 
     private func dataset(_ role: InputRole) throws -> Dataset? {
-        guard let path = inputs[role] else { return nil }
-        if spec.dataset.format == .text, fileKind(path) == .file, try DatasetFileKind(path: path).format != .text {
+        let paths = inputs.rows(role)
+        if paths.isEmpty { return nil }
+        for path in paths where spec.dataset.format == .text && fileKind(path) == .file {
+            guard try DatasetFileKind(path: path).format != .text else { continue }
             throw TrainingError.specification(
                 "dataset.format: text is read from files ending in .txt, .txt.gz or .txt.zst, found \(path)")
         }
-        return try Dataset(path, columns: ColumnNames(spec.dataset.columns), scratch: directory.cache)
+        return try Dataset(paths, columns: ColumnNames(spec.dataset.columns), scratch: directory.cache)
     }
 
     private func note(_ lines: [String], _ role: InputRole) {

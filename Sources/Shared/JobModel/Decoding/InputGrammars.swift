@@ -29,6 +29,20 @@ extension ValueGrammar where Value == InputReference {
     }
 }
 
+extension ValueGrammar where Value == [InputReference] {
+    /// Where rows come from: one input, or a list of them.
+    static var rows: ValueGrammar {
+        let one = ValueGrammar<InputReference>.input
+        let several = ValueGrammar.list(of: one, atLeast: 1)
+        return ValueGrammar(type: "\(one.type), or a list of these") { node, path, reader in
+            if case .sequence = node.content { return several.parse(node, path, &reader) }
+            return one.parse(node, path, &reader).map { [$0] }
+        } write: { references in
+            references.count == 1 ? one.write(references[0]) : several.write(references)
+        }
+    }
+}
+
 private struct PathParts: Sendable {
     var path = ""
     var sha256: String?

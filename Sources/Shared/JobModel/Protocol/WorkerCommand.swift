@@ -24,7 +24,7 @@ package struct StartCommand: Sendable, Hashable, Codable {
     package var spec: String
     /// Lower-case hex digest of that file.
     package var specSha256: String
-    /// Absolute path of every input, by the raw value of its `InputRole`.
+    /// Absolute path of every input, by the raw value of its `InputRole`; the parts of a list one by one.
     package var inputs: [String: String]
     /// Identity of every input file, as it was at admission; empty for `hone run`.
     package var pins: [InputPin]

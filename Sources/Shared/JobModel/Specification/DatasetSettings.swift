@@ -1,9 +1,9 @@
 /// What rows are read and how texts become token sequences.
 package struct DatasetSettings: Sendable, Hashable {
-    /// Rows to train on.
-    package var train: InputReference?
-    /// Rows to evaluate on.
-    package var eval: InputReference?
+    /// Rows to train on: one file or folder, or several whose rows follow each other. Never an empty list.
+    package var train: [InputReference]?
+    /// Rows to evaluate on, likewise.
+    package var eval: [InputReference]?
     /// How files are read.
     package var format = DatasetFormat.automatic
     /// Most tokens of prompt and response together; nil means the model's context.

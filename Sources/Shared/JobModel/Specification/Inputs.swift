@@ -7,7 +7,7 @@ package enum InputReference: Sendable, Hashable {
 }
 
 /// What an input is for. The raw value is the key of the specification that named it.
-package enum InputRole: String, Sendable, Hashable, CaseIterable, Codable {
+package enum InputRole: Sendable, Hashable {
     /// The model directory.
     case model
     /// A reference model of its own.
@@ -15,15 +15,59 @@ package enum InputRole: String, Sendable, Hashable, CaseIterable, Codable {
     /// Artifacts of a GMSA autoencoder.
     case compressor
     /// A directory or file with a ready tokenizer, for `pretrain`.
-    case tokenizer = "objective.tokenizer"
+    case tokenizer
     /// An adapter to start from.
-    case adapterStart = "adapter.start"
+    case adapterStart
     /// Training rows.
-    case trainingData = "dataset.train"
+    case trainingData
     /// Evaluation rows.
-    case evaluationData = "dataset.eval"
+    case evaluationData
     /// A chat template of the job's own.
-    case chatTemplate = "dataset.chat_template"
+    case chatTemplate
+    /// One of several files or folders of training rows, counted from 0.
+    case trainingPart(Int)
+    /// One of several files or folders of evaluation rows, counted from 0.
+    case evaluationPart(Int)
+
+    /// Whether rows are read from it.
+    package var isRows: Bool {
+        switch self {
+        case .trainingData, .evaluationData, .trainingPart, .evaluationPart: true
+        case .model, .reference, .compressor, .tokenizer, .adapterStart, .chatTemplate: false
+        }
+    }
+}
+
+extension InputRole: RawRepresentable, Codable {
+    /// The roles that keys of the specification have as a whole, in the order in which inputs are looked up.
+    static let ofKeys: [InputRole] = [
+        .model, .reference, .compressor, .tokenizer, .adapterStart, .trainingData, .evaluationData, .chatTemplate,
+    ]
+
+    package var rawValue: String {
+        switch self {
+        case .model: "model"
+        case .reference: "reference"
+        case .compressor: "compressor"
+        case .tokenizer: "objective.tokenizer"
+        case .adapterStart: "adapter.start"
+        case .trainingData: "dataset.train"
+        case .evaluationData: "dataset.eval"
+        case .chatTemplate: "dataset.chat_template"
+        case .trainingPart(let place): "dataset.train[\(place)]"
+        case .evaluationPart(let place): "dataset.eval[\(place)]"
+        }
+    }
+
+    package init?(rawValue: String) {
+        if let known = Self.ofKeys.first(where: { $0.rawValue == rawValue }) {
+            self = known
+            return
+        }
+        guard let match = rawValue.wholeMatch(of: /dataset\.(train|eval)\[([0-9]{1,9})\]/), let place = Int(match.2)
+        else { return nil }
+        self = match.1 == "train" ? .trainingPart(place) : .evaluationPart(place)
+    }
 }
 
 /// Where reference log-probabilities come from.
@@ -83,9 +127,22 @@ package struct InputPin: Sendable, Hashable, Codable {
 }
 
 extension JobSpec {
-    /// Every input the specification names, in the order of `InputRole.allCases`.
+    /// Every input the specification names: key by key, and the parts of a list one after the other.
     package var inputs: [(role: InputRole, reference: InputReference)] {
-        InputRole.allCases.compactMap { role in input(for: role).map { (role, $0) } }
+        InputRole.ofKeys.flatMap { role -> [(role: InputRole, reference: InputReference)] in
+            switch role {
+            case .trainingData: Self.rows(dataset.train, role, part: InputRole.trainingPart)
+            case .evaluationData: Self.rows(dataset.eval, role, part: InputRole.evaluationPart)
+            default: input(for: role).map { [(role, $0)] } ?? []
+            }
+        }
+    }
+
+    private static func rows(
+        _ references: [InputReference]?, _ whole: InputRole, part: (Int) -> InputRole
+    ) -> [(role: InputRole, reference: InputReference)] {
+        guard let references, references.count != 1 else { return references.map { [(whole, $0[0])] } ?? [] }
+        return references.enumerated().map { (part($0), $1) }
     }
 
     /// The dependencies as written, followed by those that `{job: …}` inputs imply and that are not there already.
@@ -105,9 +162,8 @@ extension JobSpec {
         case .compressor: compressor
         case .tokenizer: objective.tokenizerInput
         case .adapterStart: adapter?.start
-        case .trainingData: dataset.train
-        case .evaluationData: dataset.eval
         case .chatTemplate: dataset.chatTemplate
+        case .trainingData, .evaluationData, .trainingPart, .evaluationPart: nil
         }
     }
 }

@@ -62,8 +62,8 @@ enum SpecificationTable {
     ])
 
     static let dataset = Section<DatasetSettings>([
-        .optional("train", \.train, .input, "rows to train on"),
-        .optional("eval", \.eval, .input, "rows to evaluate on"),
+        .optional("train", \.train, .rows, "rows to train on; those of a list follow each other in its order"),
+        .optional("eval", \.eval, .rows, "rows to evaluate on, likewise"),
         .value("format", \.format, .word, "auto: what the name ends in says it, .jsonl, .json, .csv or .txt, each also .gz or .zst"),
         .optional(
             "max_length", \.maxLength, .count(atLeast: 2),
