@@ -118,11 +118,11 @@ class Tables:
                 "loss", "wrong_memory_loss", "mean_token_accuracy", "prefix_match")))
 
     def shifts(self, rate):
-        heading("first tokens left out", "seeds", "loss", "token accuracy")
+        heading("first tokens left out", "seeds", "loss", "token accuracy", "the text itself")
         for shift in range(rate):
             firsts = [rows[0] for rows in self.runs(f"e2-shift-{shift}")]
-            line(shift, len(firsts), *(
-                spread([row[f"eval_{key}@{rate}"] for row in firsts]) for key in ("loss", "mean_token_accuracy")))
+            keys = [f"eval_loss@{rate}", f"eval_mean_token_accuracy@{rate}", "eval_text_loss"]
+            line(shift, len(firsts), *(spread([row[key] for row in firsts]) for key in keys))
 
     def controls(self, rate):
         heading("run", "seeds", "loss", "another's memory", "no memory", "the text itself")
