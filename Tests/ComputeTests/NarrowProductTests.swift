@@ -28,6 +28,37 @@
             #expect(relativeError(d, ReferenceMath.transposed(expected)) < tolerance)
         }
 
+        /// Decoding: every row of a result is the same whatever rows are beside it and however its columns are split.
+        @Test(
+            .enabled(if: ThreadTeam.multipliesItself, "float32 products are the library's here"),
+            arguments: [false, true])
+        func fewRowsAreWidenedAndHaveTheSameBitsInAnyBatch(narrow: Bool) throws {
+            let (n, k) = (1003, 97)
+            let bits: [UInt16] = (0..<n * k).map { 0x3f80 + UInt16($0 * 7919 % 61) + ($0 % 3 == 0 ? 0x8000 : 0) }
+            let values = (0..<n).map { row in
+                bits[row * k..<(row + 1) * k].map { Double(Float(bitPattern: UInt32($0) << 16)) }
+            }
+            try bits.withUnsafeBufferPointer { pointer in
+                let weights = NarrowMatrix(base: try #require(pointer.baseAddress), rows: n, columns: k)
+                func product(_ rows: Range<Int>, threads: Int) throws -> [[Double]] {
+                    let bench = try Bench(threads: threads, products: narrow ? .bfloat16 : .full)
+                    defer { withExtendedLifetime(bench) {} }
+                    let (a, c) = (bench.normal(31, k, stream: 1).rows(rows), bench.zeros(rows.count, n))
+                    let widened = bench.zeros(n, k)
+                    WeightMatrix.narrow(weights).copy(into: widened)
+                    let b = narrow ? WeightMatrix.narrow(weights) : .full(widened)
+                    multiply(a.n, b.t, into: c, bench.context)
+                    let expected = ReferenceMath.product(a.values, ReferenceMath.transposed(values))
+                    #expect(relativeError(c, expected) < tolerance)
+                    return c.values
+                }
+                let all = try product(0..<31, threads: 1)
+                for rows in [0..<1, 3..<5, 4..<7, 20..<28, 7..<31] {
+                    #expect(try product(rows, threads: 2) == Array(all[rows]))
+                }
+            }
+        }
+
         @Test func roundingIsReallyDone() throws {
             let bench = try Bench(products: .bfloat16)
             let (a, b) = (bench.normal(64, 64, stream: 1), bench.normal(64, 64, stream: 2))

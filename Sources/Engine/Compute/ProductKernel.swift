@@ -20,35 +20,32 @@ enum ProductKernel {
     case library
     /// Our own, in float32.
     case packed
-    /// Our own, in float32, for few rows of a: b is read once and not packed.
+    /// Our own, in float32, for few rows of a: b is read once and not packed. A b in bfloat16 is widened as it is read:
+    /// half the memory traffic, and nothing is rounded.
     case rows
     /// Our own, in bfloat16.
     case bfloat16
 
     init(_ a: Operand, _ b: Operand, _ precision: ProductPrecision) {
-        if precision == .bfloat16, Self.suitsBFloat16(a, b) {
+        // A side of fewer numbers costs as much to pack as to multiply.
+        if precision == .bfloat16, min(a.rows, b.columns, a.columns) >= 32 {
             self = .bfloat16
-        } else if !Self.hasOwn {
-            self = .library
-        } else if Self.suitsRows(a, b) {
+        } else if Self.hasOwn, Self.suitsRows(a, b) {
             self = .rows
+        } else if precision == .bfloat16, a.elements.isNarrow || b.elements.isNarrow {
+            self = .bfloat16
         } else {
-            self = .packed
+            self = Self.hasOwn ? .packed : .library
         }
     }
 
     /// Whether float32 products are our own here.
     static let hasOwn = MemoryLayout<Real>.size == 4 && hone_f32_available() != 0
 
-    /// A side of fewer numbers than 32 costs as much to pack as to multiply. A weight that exists in bfloat16 only is
-    /// always multiplied in it.
-    private static func suitsBFloat16(_ a: Operand, _ b: Operand) -> Bool {
-        min(a.rows, b.columns, a.columns) >= 32 || a.elements.isNarrow || b.elements.isNarrow
-    }
-
     /// Only a large b is worth it: of small ones, a row's sums should not depend on how many rows there are.
     private static func suitsRows(_ a: Operand, _ b: Operand) -> Bool {
         a.rows <= hone_f32_most_rows && b.columns * a.columns >= 1 << 15 && !a.isTransposed && b.isTransposed
+            && !a.elements.isNarrow
     }
 
     /// c = scale · a · b (+ c when `accumulate`).
@@ -89,7 +86,7 @@ enum ProductKernel {
             var left = a.elements.lanes(depthIsContiguous: !a.isTransposed)
             var right = b.elements.lanes(depthIsContiguous: b.isTransposed)
             precondition(
-                self == .bfloat16 || left.narrow == 0 && right.narrow == 0,
+                self == .bfloat16 || left.narrow == 0 && (self == .rows || right.narrow == 0),
                 "a weight in bfloat16 needs a team that multiplies in bfloat16")
             if self == .rows {
                 return hone_f32_multiply_rows(

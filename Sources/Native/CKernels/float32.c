@@ -63,64 +63,10 @@ int hone_f32_multiply(
     return multiply_packed(a, b, c, stride, rows, columns, depth, scale, accumulate);
 }
 
-// Two columns at a time share the loads of a.
-INLINE void multiply_rows(
-    const hone_operand *a, const hone_operand *b, float *c, size_t stride, const int rows, size_t columns, size_t depth,
-    float scale, int accumulate) {
-    const float *left = a->base, *right = b->base;
-    for (size_t column = 0; column < columns; column += 2) {
-        const int both = column + 1 < columns;
-        const float *b0 = right + column * b->stride, *b1 = both ? b0 + b->stride : b0;
-        __m512 s0[hone_f32_most_rows], s1[hone_f32_most_rows];
-#pragma clang loop unroll(full)
-        for (int row = 0; row < rows; row++) s0[row] = s1[row] = _mm512_setzero_ps();
-        for (size_t k = 0; k < depth; k += lanes) {
-            const __mmask16 wanted = first_lanes(depth - k);
-            __m512 r0 = _mm512_maskz_loadu_ps(wanted, b0 + k), r1 = _mm512_maskz_loadu_ps(wanted, b1 + k);
-#pragma clang loop unroll(full)
-            for (int row = 0; row < rows; row++) {
-                __m512 l = _mm512_maskz_loadu_ps(wanted, left + (size_t)row * a->stride + k);
-                s0[row] = _mm512_fmadd_ps(l, r0, s0[row]);
-                s1[row] = _mm512_fmadd_ps(l, r1, s1[row]);
-            }
-        }
-#pragma clang loop unroll(full)
-        for (int row = 0; row < rows; row++) {
-            float *to = c + (size_t)row * stride + column;
-            float x0 = scale * _mm512_reduce_add_ps(s0[row]), x1 = scale * _mm512_reduce_add_ps(s1[row]);
-            to[0] = accumulate ? to[0] + x0 : x0;
-            if (both) to[1] = accumulate ? to[1] + x1 : x1;
-        }
-    }
-}
-
-TARGET void hone_f32_multiply_rows(
-    const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows, size_t columns, size_t depth,
-    float scale, int accumulate) {
-#define ROWS(N)                                                                                                        \
-    case N: return multiply_rows(a, b, c, stride, N, columns, depth, scale, accumulate)
-    switch (rows) {
-        ROWS(1);
-        ROWS(2);
-        ROWS(3);
-        ROWS(4);
-        ROWS(5);
-        ROWS(6);
-        ROWS(7);
-        ROWS(8);
-    }
-#undef ROWS
-}
-
 #else
 
 int hone_f32_available(void) { return 0; }
 int hone_f32_multiply(
-    const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows, size_t columns, size_t depth,
-    float scale, int accumulate) {
-    __builtin_trap(); // never called: not available
-}
-void hone_f32_multiply_rows(
     const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows, size_t columns, size_t depth,
     float scale, int accumulate) {
     __builtin_trap(); // never called: not available
