@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import Glibc
 import JobModel
@@ -76,6 +77,80 @@ struct ControlSocketTests {
         #expect(wrong.status == 409 && wrong.text.contains("method"))
         _ = try await daemon.submit("waits", "after: [better]")
         #expect(try await daemon.ask("POST", "/v1/jobs/\(new.job)/edit", Array(better.utf8)).status == 409)
+        try await daemon.end()
+    }
+
+    @Test func aSpecificationThroughTheSocketIsAJob() async throws {
+        let daemon = try await ListeningDaemon()
+        let text = "name: sent\nmethod: sft\nmodel: base\ndataset: {train: rows.jsonl}\ntrain: {steps: 10}\n"
+        let held = Array((text + "hold: true\nidempotency_key: once\n").utf8)
+        let first = try await daemon.ask("POST", "/v1/jobs", held)
+        let answer = try first.decoded(ControlAnswer.self)
+        #expect(first.status == 201 && answer.name == "sent" && answer.state == .held)
+        let again = try await daemon.ask("POST", "/v1/jobs", held)
+        #expect(try again.status == 200 && again.decoded(ControlAnswer.self).job == answer.job)
+        let summary = try #require(try await daemon.store.job(answer.job)?.summary)
+        #expect(summary.uid == Int64(geteuid()))
+        #expect(try readText("\(daemon.root.spool)/accepted/\(answer.job)-sent.yaml").hasPrefix(text))
+        #expect(try readText("\(daemon.root.runs)/\(answer.job)-sent/spec.json").contains("\"sent\""))
+        let json = """
+            {"name": "asjson", "method": "sft", "model": "base", "dataset": {"train": "rows.jsonl"}, "train": {"steps": 3}}
+            """
+        let second = try await daemon.ask("POST", "/v1/jobs", Array(json.utf8)).decoded(ControlAnswer.self)
+        try await daemon.wait(for: second.job, .running)
+        let wrong = try await daemon.ask("POST", "/v1/jobs", Array("name: 3\n".utf8))
+        #expect(wrong.status == 400 && wrong.text.contains("method"))
+        let clash = try await daemon.ask("POST", "/v1/jobs", held + Array("comment: other\n".utf8))
+        #expect(clash.status == 409 && clash.text.contains("once"))
+        let long = try await daemon.ask("POST", "/v1/jobs", [UInt8](repeating: 35, count: 300_000))
+        #expect(long.status == 400)
+        try await daemon.end()
+    }
+
+    @Test func queuesAreSetWhileTheDaemonRuns() async throws {
+        let daemon = try await ListeningDaemon()
+        let none = Array(#"{"max_running": 0}"#.utf8)
+        let set = try await daemon.ask("POST", "/v1/queues/default", none).decoded([QueueRecord].self)
+        #expect(set.map(\.settings.maxRunning) == [0] && set.map(\.isChanged) == [true])
+        let job = try await daemon.submit("first")
+        for _ in 0..<500 where try await daemon.store.job(job)?.summary.reason != .queueLimit(running: 0, limit: 0) {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(try await daemon.store.job(job)?.summary.reason == .queueLimit(running: 0, limit: 0))
+        #expect(try await daemon.store.settings("queue.").keys.sorted() == ["queue.default"])
+        #expect(try await daemon.ask("POST", "/v1/queues/nowhere", none).status == 409)
+        let wrong = Array(#"{"priority": 5000}"#.utf8)
+        #expect(try await daemon.ask("POST", "/v1/queues/default", wrong).status == 400)
+        let reset = try await daemon.ask("POST", "/v1/queues/default", Array("{}".utf8)).decoded([QueueRecord].self)
+        #expect(reset.map(\.isChanged) == [false])
+        try await daemon.wait(for: job, .running)
+        try await daemon.end()
+    }
+
+    @Test func whatEndedJobsLeaveIsRemoved() async throws {
+        let daemon = try await ListeningDaemon()
+        let job = try await daemon.submit("first", "hold: true")
+        let run = "\(daemon.root.runs)/\(job)-first"
+        for name in ["checkpoints/step-1", "artifacts"] { try makeDirectory("\(run)/\(name)") }
+        try durableWrite("weights", to: "\(run)/artifacts/model")
+        func clean(_ body: String) async throws -> CleanAnswer {
+            try await daemon.ask("POST", "/v1/clean", Array(body.utf8)).decoded(CleanAnswer.self)
+        }
+        let all = #"{"older_ms": 0, "keep_artifacts": false, "dry_run": false}"#
+        #expect(try await clean(all).jobs.isEmpty)
+        _ = try await daemon.ask("POST", "/v1/jobs/\(job)/cancel")
+        try await Task.sleep(for: .milliseconds(5))
+        #expect(try await clean(#"{"older_ms": 86400000, "keep_artifacts": false, "dry_run": false}"#).jobs.isEmpty)
+        let plan = try await clean(#"{"older_ms": 0, "keep_artifacts": false, "dry_run": true}"#)
+        #expect(plan.jobs == [job] && fileKind("\(run)/artifacts") == .directory)
+        #expect(try await clean(#"{"older_ms": 0, "keep_artifacts": true, "dry_run": false}"#).jobs == [job])
+        #expect(fileKind("\(run)/checkpoints") == .missing && fileKind("\(run)/artifacts") == .directory)
+        #expect(try await clean(all).jobs == [job])
+        #expect(fileKind("\(run)/artifacts") == .missing && fileKind("\(run)/spec.json") == .file)
+        #expect(try await clean(all).jobs.isEmpty)
+        let cleaned = try await daemon.store.events(after: 0, job: job, limit: 100).filter { $0.type == "cleaned" }
+        #expect(cleaned.count == 2)
+        #expect(try await daemon.ask("POST", "/v1/rescan").status == 200)
         try await daemon.end()
     }
 

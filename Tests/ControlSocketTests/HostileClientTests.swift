@@ -75,7 +75,7 @@ struct HostileClientTests {
     @Test func aListenerThatNeverReads() async throws {
         let daemon = try await ListeningDaemon()
         let job = try await daemon.submit("first", "hold: true")
-        for _ in 0..<2000 { try await daemon.store.note("noise", job: job, actor: "test", now: SystemTime().wall) }
+        for _ in 0..<2000 { try await daemon.store.setDraining(false, actor: "test", now: SystemTime().wall) }
         var descriptors: [Int32] = []
         for _ in 0..<8 { descriptors.append(try await daemon.client()) }
         let request = Array("GET /v1/events?follow HTTP/1.1\r\nHost: x\r\n\r\n".utf8)

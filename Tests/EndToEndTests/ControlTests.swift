@@ -64,6 +64,40 @@ struct ControlTests {
         try await endWell(daemon)
     }
 
+    @Test func jobsThroughCurlQueuesAndWhatIsLeftBehind() async throws {
+        let shop = try Workshop()
+        let daemon = try await running(shop)
+        expect(0, try await hone(shop, "admin", "check"), "ready")
+        expect(0, try await hone(shop, "queue", "set", "default", "--max-running", "0"), "unlike hone.yaml")
+        expect(2, try await hone(shop, "queue", "set", "default"), "--reset")
+        try shop.write(SmallJob.pretrain("lm"), to: "lm.yaml")
+        let sent = try await run(
+            "/usr/bin/env",
+            [
+                "curl", "--silent", "--show-error", "--unix-socket", "\(shop.root)/run/hone.sock", "--data-binary",
+                "@\(shop.root)/lm.yaml", "http://hone/v1/jobs",
+            ])
+        expect(0, sent, "\"name\":\"lm\"")
+        expect(0, try await hone(shop, "queue"), "lm")
+        expect(0, try await hone(shop, "queue", "ls"), "default")
+        expect(0, try await hone(shop, "top", "--once"), "cores 0 of")
+        expect(0, try await hone(shop, "queue", "set", "default", "--reset"))
+        expect(0, try await hone(shop, "wait", "lm", "--timeout", "60s"), "succeeded")
+        let bundle = "\(shop.root)/lm.tar.gz"
+        expect(0, try await hone(shop, "admin", "bundle", "lm", "--output", bundle), bundle)
+        let listing = try await run("/usr/bin/env", ["tar", "-tzf", bundle])
+        expect(0, listing, "hone-1-lm/result.json")
+        expect(0, listing, "hone-1-lm/events.jsonl")
+        expect(0, try await hone(shop, "admin", "rescan"), "scanning")
+        expect(0, try await hone(shop, "clean"), "of 0 jobs")
+        expect(0, try await hone(shop, "clean", "--older", "0s", "--dry-run"), "of 1 jobs")
+        expect(0, try await hone(shop, "clean", "--older", "0s", "--keep-artifacts"), "of 1 jobs")
+        #expect(!shop.exists("runs/1-lm/checkpoints") && shop.exists("runs/1-lm/artifacts"))
+        expect(0, try await hone(shop, "clean", "--older", "0s"), "of 1 jobs")
+        #expect(!shop.exists("runs/1-lm/artifacts") && shop.exists("runs/1-lm/result.json"))
+        try await endWell(daemon)
+    }
+
     @Test func aWaitingJobIsEdited() async throws {
         let shop = try Workshop()
         let daemon = try await running(shop)

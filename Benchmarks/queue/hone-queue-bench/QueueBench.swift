@@ -22,22 +22,31 @@ struct QueueBench: AsyncParsableCommand {
     @Option(help: "Directory for the database.")
     var directory = NSTemporaryDirectory()
 
+    @Option(help: "A database that is kept: filled if it is not there, else used as it is.")
+    var database: String?
+
+    @Flag(help: "Only fill the database: a million rows take minutes, and nothing need be quiet meanwhile.")
+    var fillOnly = false
+
     func run() async throws {
         let folder = "\(directory)/hone-queue-bench-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let path = "\(folder)/queue.db"
-        try await SQLiteJobStore.open(at: path, now: Self.now).close()
-        try PastJobs.fill(path, finished: rows, queued: queued)
+        let path = database ?? "\(folder)/queue.db"
+        if !FileManager.default.fileExists(atPath: path) {
+            try await SQLiteJobStore.open(at: path, now: Self.now).close()
+            try PastJobs.fill(path, finished: rows, queued: queued)
+        }
+        if fillOnly { return }
         let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
         print("rows \(rows), queued \(queued), database \(size >> 20) MiB; p50 / p99 in ms over \(times)")
         var watch = Stopwatch()
-        let store = try watch.once("open, with quick_check") { try SQLiteJobStore.open(at: path, now: Self.now) }
+        let store = try watch.once("open, with its check") { try SQLiteJobStore.open(at: path, now: Self.now) }
         try await measure(store, &watch)
         try await store.close()
         try watch.once("read-only listing of 1000 live jobs") { _ = try QueueReader.open(at: path).jobs(JobPage(.live)) }
         try watch.once("newest job of a name") { _ = try QueueReader.open(at: path).newestJob(named: "past-5") }
-        try watch.once("checked copy (hone backup)") { try QueueCopy.write(of: path, to: "\(folder)/copy.db") }
+        try watch.once("checked copy (hone backup)") { _ = try QueueCopy.write(of: path, to: "\(folder)/copy.db") }
     }
 
     static let now = Timestamp(milliseconds: 1_800_000_000_000)

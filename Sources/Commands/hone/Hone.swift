@@ -19,13 +19,13 @@ struct Hone: AsyncParsableCommand {
             CommandGroup(
                 name: "What runs",
                 subcommands: [
-                    Ls.self, Show.self, Why.self, Watch.self, Wait.self, Log.self, Metrics.self, Events.self,
+                    Ls.self, Show.self, Why.self, Watch.self, Top.self, Wait.self, Log.self, Metrics.self, Events.self,
                 ]),
             CommandGroup(
                 name: "Changing the queue",
                 subcommands: [
                     Cancel.self, Hold.self, Release.self, Pause.self, Resume.self, Retry.self, Stop.self,
-                    Checkpoint.self, Prio.self, Edit.self, Drain.self, Undrain.self,
+                    Checkpoint.self, Prio.self, Edit.self, Queue.self, Drain.self, Undrain.self,
                 ]),
             CommandGroup(
                 name: "Models",
@@ -34,7 +34,9 @@ struct Hone: AsyncParsableCommand {
                 ]),
             CommandGroup(
                 name: "This machine",
-                subcommands: [Info.self, Doctor.self, Backup.self, Restore.self, Recover.self]),
+                subcommands: [
+                    Info.self, Doctor.self, Clean.self, Backup.self, Restore.self, Recover.self, Admin.self,
+                ]),
         ])
 
     /// As ArgumentParser's own, but a wrong command line ends with 2, not 64.

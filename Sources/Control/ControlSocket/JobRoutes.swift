@@ -17,6 +17,11 @@ enum JobRoutes {
         return try .json(await desk.store.jobs(page))
     }
 
+    @Sendable static func accept(_ request: Request, _ desk: Desk) async throws -> Reply {
+        let (answer, isNew) = try await desk.supervisor.accept(request.body, by: request.requester)
+        return try .json(answer, isNew ? .created : .ok)
+    }
+
     @Sendable static func details(_ request: Request, _ desk: Desk) async throws -> Reply {
         let number = try await desk.number(of: request.path[2])
         guard let details = try await desk.store.job(number) else { throw ControlError.noSuchJob(request.path[2]) }
@@ -65,10 +70,13 @@ enum JobRoutes {
     @Sendable static func drop(_ request: Request, _ desk: Desk) async throws -> Reply {
         let drop = try request.decoded(DropRequest.self)
         let end = ContinuousClock.now + dropPatience
-        repeat {
-            if let answer = await desk.supervisor.outcome(of: drop) { return try .json(answer) }
-            try await Task.sleep(for: .milliseconds(20))
-        } while ContinuousClock.now < end
-        return try .json(DropAnswer(outcome: .waiting))
+        var pause = Duration.milliseconds(1)
+        var answer = await desk.supervisor.outcome(of: drop)
+        while answer == nil && ContinuousClock.now < end {
+            try await Task.sleep(for: pause)
+            answer = await desk.supervisor.knownOutcome(of: drop)
+            pause = min(pause * 3 / 2, .milliseconds(20))
+        }
+        return try .json(answer ?? DropAnswer(outcome: .waiting))
     }
 }

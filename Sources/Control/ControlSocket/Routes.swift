@@ -56,6 +56,7 @@ enum Routes {
         Route(.GET, "/v1/jobs/*", .read, JobRoutes.details),
         Route(.GET, "/v1/jobs/*/events", .read, JobRoutes.events),
         Route(.GET, "/v1/events", .read, JobRoutes.allEvents),
+        Route(.GET, "/v1/queues", .read) { _, desk in try .json(await desk.supervisor.queues()) },
     ]
 
     private static let changing: [Route] =
@@ -68,7 +69,21 @@ enum Routes {
             Route(.POST, "/v1/jobs/*/prio", .control, JobRoutes.prioritize),
             Route(.POST, "/v1/jobs/*/edit", .control, JobRoutes.edit),
             Route(.GET, "/v1/jobs/*/source", .control, JobRoutes.source),
+            Route(.POST, "/v1/jobs", .control, JobRoutes.accept),
             Route(.POST, "/v1/drops", .control, JobRoutes.drop),
+            Route(.POST, "/v1/rescan", .control) { _, desk in
+                await desk.supervisor.rescan()
+                return try .json(await desk.supervisor.standing())
+            },
+            Route(.POST, "/v1/clean", .control) { request, desk in
+                let wanted = try request.decoded(CleanRequest.self)
+                return try .json(await desk.supervisor.clean(wanted, by: request.requester))
+            },
+            Route(.POST, "/v1/queues/*", .control) { request, desk in
+                let settings = try request.decoded(QueueSettings.self)
+                try await desk.supervisor.set(request.path[2], to: settings, by: request.requester)
+                return try .json(await desk.supervisor.queues())
+            },
             Route(.POST, "/v1/drain", .control) { request, desk in
                 try await desk.supervisor.setDraining(true, by: request.requester)
                 return try .json(await desk.supervisor.standing())

@@ -54,11 +54,11 @@ package protocol JobStore: Sendable {
     /// had.
     func claim(_ job: Int64, cores: [Int], memory: Int64, now: Timestamp) async throws -> ClaimedJob?
 
-    /// Puts the jobs whose waiting time after a failure is over back into the queue.
-    func expireBackoffs(now: Timestamp) async throws -> [Int64]
+    /// Jobs that wait after a failure, in order of number.
+    func backoffs() async throws -> [Backoff]
 
-    /// The next moment at which `expireBackoffs` has something to do.
-    func nextBackoff() async throws -> Timestamp?
+    /// Puts those of these jobs that still wait after a failure back into the queue.
+    func endBackoffs(of jobs: [Int64], now: Timestamp) async throws
 
     // MARK: Attempts
 
@@ -112,8 +112,27 @@ package protocol JobStore: Sendable {
     /// - Returns: the number of the new job.
     func replace(_ job: Int64, with other: NewJob, actor: String, now: Timestamp) async throws -> Int64
 
-    /// Records that somebody asked for something that changes no state.
-    func note(_ request: String, job: Int64, actor: String, now: Timestamp) async throws
+    /// Records who asked that the open attempt of a job saves and ends, and that it is stopping.
+    ///
+    /// Refused for a job without one.
+    func requestStop(of job: Int64, actor: String, now: Timestamp) async throws
+
+    /// Records who asked that the open attempt of a job saves and goes on. Refused for a job without one.
+    func requestCheckpoint(of job: Int64, actor: String, now: Timestamp) async throws
+
+    /// Makes a job of a specification that no file was dropped for: as `submit`, but without the record of a file.
+    ///
+    /// - Returns: its number, and whether an idempotency key says that it was there already.
+    func accept(
+        _ job: NewJob, from uid: Int64, actor: String, now: Timestamp
+    ) async throws -> (job: Int64, isNew: Bool)
+
+    /// Records that files of an ended job are about to be removed. Refused for one that has not ended, and for one that
+    /// unfinished jobs wait for.
+    func requestCleaning(of job: Int64, what: [String], actor: String, now: Timestamp) async throws
+
+    /// Jobs that ended before a moment and are not quarantined, after a number, in order of number.
+    func endedJobs(before moment: Timestamp, after job: Int64, limit: Int) async throws -> [JobSummary]
 
     /// The file of a job as it was dropped.
     func source(of job: Int64) async throws -> [UInt8]?
@@ -135,6 +154,12 @@ package protocol JobStore: Sendable {
     /// How many unfinished jobs there are in each state.
     func liveCounts() async throws -> [JobState: Int]
 
+    /// The same for each queue.
+    func queueCounts() async throws -> [String: [JobState: Int]]
+
+    /// How many unfinished jobs each user has.
+    func unfinishedCounts() async throws -> [Int64: Int]
+
     /// Events after a number, oldest first; of one job or of all.
     func events(after sequence: Int64, job: Int64?, limit: Int) async throws -> [QueueEvent]
 
@@ -149,6 +174,12 @@ package protocol JobStore: Sendable {
 
     /// Switches draining on or off.
     func setDraining(_ draining: Bool, actor: String, now: Timestamp) async throws
+
+    /// What `setSetting` recorded under names that begin so, by name.
+    func settings(_ prefix: String) async throws -> [String: String]
+
+    /// Records a setting that outlives the daemon; nil removes it.
+    func setSetting(_ name: String, to value: String?, actor: String, now: Timestamp) async throws
 }
 
 extension JobStore {

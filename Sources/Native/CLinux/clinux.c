@@ -5,12 +5,14 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -101,6 +103,12 @@ uint64_t hone_free_bytes(const char *path) {
     struct statfs s;
     if (statfs(path, &s) != 0) return UINT64_MAX;
     return (uint64_t)s.f_bavail * (uint64_t)s.f_bsize;
+}
+
+uint64_t hone_total_bytes(const char *path) {
+    struct statfs s;
+    if (statfs(path, &s) != 0) return 0;
+    return (uint64_t)s.f_blocks * (uint64_t)s.f_bsize;
 }
 
 int hone_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0u); }
@@ -219,4 +227,20 @@ hone_usage hone_usage_self(void) {
     r.system_seconds = (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec * 1e-6;
     r.peak_resident_bytes = (int64_t)u.ru_maxrss * 1024;
     return r;
+}
+
+void hone_give_back_memory(void) {
+    malloc_trim(0);
+    FILE *maps = fopen("/proc/self/maps", "re");
+    if (!maps) return;
+    char line[4352];
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long begin, end;
+        char mode[5];
+        unsigned long inode;
+        if (sscanf(line, "%lx-%lx %4s %*x %*s %lu", &begin, &end, mode, &inode) != 4) continue;
+        // Executable pages of a file are never written, so dropping them loses nothing.
+        if (inode != 0 && strcmp(mode, "r-xp") == 0) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+    fclose(maps);
 }

@@ -8,6 +8,8 @@ struct LiveTable {
     let root: Root
     var all = false
     var limit = 1000
+    /// Lines above the jobs.
+    var header: () -> [String] = { [] }
 
     /// Shows jobs until `isEnough`. What has ended since the beginning stays in sight.
     func run(until isEnough: ([JobLine]) -> Bool) async throws {
@@ -28,7 +30,7 @@ struct LiveTable {
 
     /// Replaces the last picture on a screen; elsewhere pictures follow each other. Gives the height of the new one.
     private func show(_ jobs: [JobLine], over height: Int) -> Int {
-        let lines = jobs.isEmpty ? ["nothing waits or runs"] : Table(jobs: jobs, barWidth: 20).lines
+        let lines = header() + (jobs.isEmpty ? ["nothing waits or runs"] : Table(jobs: jobs, barWidth: 20).lines)
         guard Terminal.isScreen else {
             lines.forEach(Terminal.say)
             return 0

@@ -10,8 +10,7 @@ struct Ls: AsyncParsableCommand {
               hone ls
               hone ls --all --limit 20
               hone ls --json --all
-            """,
-        aliases: ["queue"])
+            """)
 
     @Flag(name: [.short, .long], help: "Also those that have ended.")
     var all = false

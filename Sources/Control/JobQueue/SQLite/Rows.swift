@@ -49,28 +49,51 @@ enum WaitingRows {
     private static let source = "jobs INDEXED BY jobs_live"
     private static let condition = "jobs.state = ? AND jobs.state NOT IN ('succeeded', 'failed', 'cancelled')"
 
-    /// Three queries however many jobs there are.
-    static func inState(_ state: JobState, in database: Database) throws -> [WaitingJob] {
-        let dependencies = try dependencies(state, in: database)
-        let inputs = try inputs(state, in: database)
-        return try Row.fetchAll(
-            database,
-            sql: """
-                SELECT *, \(AttemptRows.runningTime) AS ran_ms FROM \(source) WHERE \(condition)
-                ORDER BY priority DESC, id
-                """, arguments: [state.rawValue]
-        ).map { row in
-            let id: Int64 = row["id"]
-            let notBefore = row.moment("not_before_ms")
-            return WaitingJob(
-                id: id, name: row["name"], queue: row["queue"], uid: row["uid"], priority: row["priority"],
-                cpus: row["cpus"], memory: row["mem_bytes"], disk: row["disk_bytes"],
-                submitted: row.moment("submitted_ms"), notBefore: notBefore.milliseconds == 0 ? nil : notBefore,
-                timeLimit: Milliseconds(seconds: row["time_limit_s"]), ran: Milliseconds(row["ran_ms"]),
-                spec: [UInt8](row["spec"] as Data), specSHA256: Hexadecimal.text(row["spec_sha256"]),
-                dependencies: dependencies[id, default: []], inputs: inputs[id, default: []],
-                reason: try SummaryRows.reason(row))
+    // By position: looking names up takes longer than everything else when many jobs wait.
+    private static let columns = """
+        jobs.id, name, queue, uid, priority, cpus, mem_bytes, disk_bytes, submitted_ms, not_before_ms, time_limit_s,
+        \(AttemptRows.runningTime), reason
+        """
+
+    /// Jobs whose turn may come, in order of priority and number: what the scheduler decides with, and no more.
+    static func queued(in database: Database) throws -> [WaitingJob] {
+        try all(.queued, more: "", in: database) { row in try waiting(row) }
+    }
+
+    /// Jobs that wait for dependencies or inputs. Three queries however many there are.
+    static func blocked(in database: Database) throws -> [WaitingJob] {
+        let dependencies = try dependencies(.blocked, in: database)
+        let inputs = try inputs(.blocked, in: database)
+        return try all(.blocked, more: ", spec", in: database) { row in
+            var job = try waiting(row)
+            job.spec = [UInt8](row["spec"] as Data)
+            job.dependencies = dependencies[job.id, default: []]
+            job.inputs = inputs[job.id, default: []]
+            return job
         }
+    }
+
+    private static func all(
+        _ state: JobState, more: String, in database: Database, _ value: (Row) throws -> WaitingJob
+    ) throws -> [WaitingJob] {
+        var jobs: [WaitingJob] = []
+        let rows = try Row.fetchCursor(
+            database,
+            sql: "SELECT \(columns)\(more) FROM \(source) WHERE \(condition) ORDER BY priority DESC, jobs.id",
+            arguments: [state.rawValue])
+        while let row = try rows.next() { jobs.append(try value(row)) }
+        return jobs
+    }
+
+    private static func waiting(_ row: Row) throws -> WaitingJob {
+        let notBefore: Int64 = row[9]
+        let reason: String? = row[12]
+        return WaitingJob(
+            id: row[0], name: row[1], queue: row[2], uid: row[3], priority: row[4], cpus: row[5], memory: row[6],
+            disk: row[7], submitted: Timestamp(milliseconds: row[8]),
+            notBefore: notBefore == 0 ? nil : Timestamp(milliseconds: notBefore),
+            timeLimit: Milliseconds(seconds: row[10]), ran: Milliseconds(row[11]), spec: [], dependencies: [],
+            inputs: [], reason: try reason.map { try JSONCoding.decode(WaitReason.self, from: Array($0.utf8)) })
     }
 
     /// Those that have not ended as wanted, by job.
@@ -208,6 +231,40 @@ enum SummaryRows {
                 """)
         for row in rows { counts[try row.decoded("state")] = row["jobs"] }
         return counts
+    }
+
+    static func queueCounts(in database: Database) throws -> [String: [JobState: Int]] {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT queue, state, count(*) AS jobs FROM jobs INDEXED BY jobs_live
+                WHERE state NOT IN ('succeeded', 'failed', 'cancelled') GROUP BY queue, state
+                """)
+        var counts: [String: [JobState: Int]] = [:]
+        for row in rows { counts[row["queue"], default: [:]][try row.decoded("state")] = row["jobs"] }
+        return counts
+    }
+
+    static func unfinishedCounts(in database: Database) throws -> [Int64: Int] {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT uid, count(*) AS jobs FROM jobs INDEXED BY jobs_live
+                WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND state <> 'quarantined' GROUP BY uid
+                """)
+        return Dictionary(uniqueKeysWithValues: rows.map { ($0["uid"], $0["jobs"]) })
+    }
+
+    static func ended(
+        before moment: Timestamp, after job: Int64, limit: Int, in database: Database
+    ) throws -> [JobSummary] {
+        try Row.fetchAll(
+            database,
+            sql: """
+                SELECT \(columns) FROM jobs WHERE id > ? AND state IN ('succeeded', 'failed', 'cancelled')
+                  AND finished_ms < ? ORDER BY id LIMIT ?
+                """, arguments: [job, moment.milliseconds, limit]
+        ).map(summary)
     }
 
     static func lastSequence(in database: Database) throws -> Int64 {

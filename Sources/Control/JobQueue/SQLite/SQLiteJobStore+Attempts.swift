@@ -6,7 +6,7 @@ package import JobModel
 
 extension SQLiteJobStore {
     package func queuedJobs() async throws -> [WaitingJob] {
-        try await read { try WaitingRows.inState(.queued, in: $0) }
+        try await read { try WaitingRows.queued(in: $0) }
     }
 
     package func claim(_ job: Int64, cores: [Int], memory: Int64, now: Timestamp) async throws -> ClaimedJob? {
@@ -24,28 +24,30 @@ extension SQLiteJobStore {
         }
     }
 
-    package func expireBackoffs(now: Timestamp) async throws -> [Int64] {
-        try await write(now: now) { writer in
-            let due = try Int64.fetchAll(
-                writer.database,
+    package func backoffs() async throws -> [Backoff] {
+        try await read { database in
+            try Row.fetchAll(
+                database,
                 sql: """
-                    SELECT id FROM jobs INDEXED BY jobs_live WHERE state NOT IN ('succeeded', 'failed', 'cancelled')
-                      AND state = 'backoff' AND not_before_ms <= ? ORDER BY id
-                    """, arguments: [now.milliseconds])
-            for job in due { try writer.apply(.backoffExpired, to: job) }
-            return due
+                    SELECT id, fence, not_before_ms, state_since_ms FROM jobs INDEXED BY jobs_live
+                    WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND state = 'backoff' ORDER BY id
+                    """
+            ).map { row in
+                Backoff(
+                    job: row["id"], fence: row["fence"], since: row.moment("state_since_ms"),
+                    until: row.moment("not_before_ms"))
+            }
         }
     }
 
-    package func nextBackoff() async throws -> Timestamp? {
-        try await read { database in
-            try Int64.fetchOne(
-                database,
-                sql: """
-                    SELECT min(not_before_ms) FROM jobs INDEXED BY jobs_live
-                    WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND state = 'backoff'
-                    """
-            ).map { Timestamp(milliseconds: $0) }
+    package func endBackoffs(of jobs: [Int64], now: Timestamp) async throws {
+        guard !jobs.isEmpty else { return }
+        try await write(now: now) { writer in
+            for job in jobs where try writer.lifecycle(of: job).state == .backoff {
+                try writer.apply(.backoffExpired, to: job)
+                // The end of the wait; by a clock that was set back it might still be to come.
+                try writer.database.execute(sql: "UPDATE jobs SET not_before_ms = 0 WHERE id = ?", arguments: [job])
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ package import JobModel
 
 extension SQLiteJobStore {
     package func blockedJobs() async throws -> [WaitingJob] {
-        try await read { try WaitingRows.inState(.blocked, in: $0) }.sorted { $0.id < $1.id }
+        try await read { try WaitingRows.blocked(in: $0) }.sorted { $0.id < $1.id }
     }
 
     package func addInputs(_ pins: [InputPin], to job: Int64, now: Timestamp) async throws {

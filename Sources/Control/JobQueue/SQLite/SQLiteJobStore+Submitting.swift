@@ -13,14 +13,21 @@ extension SQLiteJobStore {
             if let twin = try writer.jobThereIs(job, uid: file.uid) {
                 return try SubmissionRows.insert(file, .duplicate, job: twin, reason: nil, writer)
             }
-            let id = try writer.insert(job, uid: file.uid)
-            try writer.record("job_accepted", job: id, to: writer.lifecycle(of: id).state, data: ["file": file.name])
-            try writer.addDependencies(of: job.spec, to: id, uid: file.uid)
-            try writer.bindWaiting(for: job.spec.name, to: id, uid: file.uid)
-            for pin in job.inputs { try InputRows.insert(pin, of: id, in: writer.database) }
+            let id = try writer.admit(job, uid: file.uid, facts: ["file": file.name])
             let submission = try SubmissionRows.insert(file, .accepted, job: id, reason: nil, writer)
             try writer.settle(id)
             return submission
+        }
+    }
+
+    package func accept(
+        _ job: NewJob, from uid: Int64, actor: String, now: Timestamp
+    ) async throws -> (job: Int64, isNew: Bool) {
+        try await write(actor, now: now) { writer in
+            if let twin = try writer.jobThereIs(job, uid: uid) { return (twin, false) }
+            let id = try writer.admit(job, uid: uid, facts: ["from": "socket"])
+            try writer.settle(id)
+            return (id, true)
         }
     }
 
@@ -41,6 +48,16 @@ extension SQLiteJobStore {
 }
 
 extension LifecycleWriter {
+    /// A new job with its dependencies and inputs, and the event that says so.
+    func admit(_ job: NewJob, uid: Int64, facts: [String: String]) throws -> Int64 {
+        let id = try insert(job, uid: uid)
+        try record("job_accepted", job: id, to: lifecycle(of: id).state, data: facts)
+        try addDependencies(of: job.spec, to: id, uid: uid)
+        try bindWaiting(for: job.spec.name, to: id, uid: uid)
+        for pin in job.inputs { try InputRows.insert(pin, of: id, in: database) }
+        return id
+    }
+
     /// The job that this idempotency key already stands for.
     func jobThereIs(_ job: NewJob, uid: Int64) throws -> Int64? {
         guard let key = job.spec.idempotencyKey,

@@ -14,11 +14,7 @@ extension SQLiteJobStore {
             try writer.record("wish", job: job, data: ["want": wish.rawValue])
             let reason = wish == .pause ? WaitReason.held(by: actor) : nil
             let next = try writer.apply(.wished(wish, ready: writer.isReady(job)), to: job, reason: reason)
-            if next.state == .stopping {
-                try writer.database.execute(
-                    sql: "UPDATE attempts SET state = 'stopping' WHERE job_id = ? AND n = ? AND state <> 'ended'",
-                    arguments: [job, next.fence])
-            }
+            if next.state == .stopping { try writer.markStopping(job, fence: next.fence) }
             if next.state == .blocked { try writer.settle(job) }
             return try writer.lifecycle(of: job).state
         }
@@ -52,9 +48,18 @@ extension SQLiteJobStore {
         }
     }
 
-    package func note(_ request: String, job: Int64, actor: String, now: Timestamp) async throws {
+    package func requestStop(of job: Int64, actor: String, now: Timestamp) async throws {
         try await write(actor, now: now) { writer in
-            try writer.record(request, job: job, attempt: writer.lifecycle(of: job).fence)
+            let fence = try writer.fenceOfRunning(job)
+            try writer.record("stop_requested", job: job, attempt: fence)
+            try writer.apply(.stopRequested, to: job)
+            try writer.markStopping(job, fence: fence)
+        }
+    }
+
+    package func requestCheckpoint(of job: Int64, actor: String, now: Timestamp) async throws {
+        try await write(actor, now: now) { writer in
+            try writer.record("ckpt_requested", job: job, attempt: writer.fenceOfRunning(job))
         }
     }
 
@@ -71,13 +76,8 @@ extension SQLiteJobStore {
             if let twin = try writer.jobThereIs(other, uid: old.uid) {
                 throw StoreError.refused("idempotency_key: job \(twin) has it already")
             }
-            let new = try writer.insert(other, uid: old.uid)
+            let new = try writer.admit(other, uid: old.uid, facts: ["replaces": "\(job)"])
             try writer.database.execute(sql: "UPDATE jobs SET replaces = ? WHERE id = ?", arguments: [job, new])
-            try writer.record(
-                "job_accepted", job: new, to: writer.lifecycle(of: new).state, data: ["replaces": "\(job)"])
-            try writer.addDependencies(of: other.spec, to: new, uid: old.uid)
-            try writer.bindWaiting(for: other.spec.name, to: new, uid: old.uid)
-            for pin in other.inputs { try InputRows.insert(pin, of: new, in: writer.database) }
             try writer.record("replaced", job: job, data: ["by": "\(new)"])
             try writer.apply(
                 .wished(.cancel, ready: false), to: job,
@@ -92,6 +92,21 @@ extension SQLiteJobStore {
 }
 
 extension LifecycleWriter {
+    /// The fence of a job that starts or runs.
+    fileprivate func fenceOfRunning(_ job: Int64) throws -> Int64 {
+        let lifecycle = try lifecycle(of: job)
+        guard lifecycle.state == .starting || lifecycle.state == .running else {
+            throw StoreError.refused("job \(job) is \(lifecycle.state.rawValue), not running")
+        }
+        return lifecycle.fence
+    }
+
+    fileprivate func markStopping(_ job: Int64, fence: Int64) throws {
+        try database.execute(
+            sql: "UPDATE attempts SET state = 'stopping' WHERE job_id = ? AND n = ? AND state <> 'ended'",
+            arguments: [job, fence])
+    }
+
     /// Frees the idempotency key of a job that may be replaced, or says why it may not.
     fileprivate func replaceable(_ job: Int64) throws -> (uid: Int64, isHeld: Bool) {
         let state = try lifecycle(of: job).state

@@ -55,6 +55,18 @@ extension SQLiteJobStore {
         try await read { try SummaryRows.liveCounts(in: $0) }
     }
 
+    package func queueCounts() async throws -> [String: [JobState: Int]] {
+        try await read { try SummaryRows.queueCounts(in: $0) }
+    }
+
+    package func unfinishedCounts() async throws -> [Int64: Int] {
+        try await read { try SummaryRows.unfinishedCounts(in: $0) }
+    }
+
+    package func endedJobs(before moment: Timestamp, after job: Int64, limit: Int) async throws -> [JobSummary] {
+        try await read { try SummaryRows.ended(before: moment, after: job, limit: limit, in: $0) }
+    }
+
     package func events(after sequence: Int64, job: Int64?, limit: Int) async throws -> [QueueEvent] {
         try await read { try SummaryRows.events(after: sequence, job: job, limit: limit, in: $0) }
     }
@@ -75,16 +87,4 @@ extension SQLiteJobStore {
         }
     }
 
-    package func isDraining() async throws -> Bool {
-        try await read { try String.fetchOne($0, sql: "SELECT v FROM meta WHERE k = 'drain'") == "1" }
-    }
-
-    package func setDraining(_ draining: Bool, actor: String, now: Timestamp) async throws {
-        try await write(actor, now: now) { writer in
-            try writer.database.execute(
-                sql: "INSERT INTO meta(k, v) VALUES ('drain', ?) ON CONFLICT(k) DO UPDATE SET v = excluded.v",
-                arguments: [draining ? "1" : "0"])
-            try writer.record(draining ? "drain" : "undrain", job: nil)
-        }
-    }
 }

@@ -26,16 +26,26 @@ package struct WaitingJob: Sendable, Hashable {
     package var timeLimit: Milliseconds
     /// Running time of earlier attempts.
     package var ran: Milliseconds
-    /// The canonical specification.
+    /// The canonical specification; empty for jobs that only wait for their turn.
     package var spec: [UInt8]
-    /// Lower-case hex digest of `spec`.
-    package var specSHA256: String
     /// Dependencies that have not ended as wanted, in order.
     package var dependencies: [DependencyStatus]
     /// The files it reads, as far as they are known.
     package var inputs: [InputPin]
     /// Why it waits, as last recorded.
     package var reason: WaitReason?
+}
+
+/// A job that waits after a failure.
+package struct Backoff: Sendable, Hashable {
+    /// Job number.
+    package var job: Int64
+    /// The attempt that failed.
+    package var fence: Int64
+    /// When it failed, by the clock of that moment.
+    package var since: Timestamp
+    /// When it may be tried again, by the same clock.
+    package var until: Timestamp
 }
 
 /// One `after:` entry and the job it is bound to.

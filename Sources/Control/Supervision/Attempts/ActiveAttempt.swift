@@ -15,6 +15,10 @@ struct ActiveAttempt {
     let orders: AsyncStream<WorkerOrder>.Continuation
 
     var watch: ProgressWatch
+    /// Bytes of disk reserved.
+    let disk: Int64
+    /// Checkpoints published by this attempt, and the size of the newest.
+    var checkpoints: (count: Int, bytes: Int64) = (0, 0)
     var ladder: StopLadder?
     var complaints = 0
     var isStalled = false
@@ -33,6 +37,12 @@ struct ActiveAttempt {
     var isRecording = false
 
     var queue: String { spec.queue }
+
+    /// What is left of its reservation of disk: checkpoints that are there take no further room.
+    var unwrittenDisk: Int64 {
+        let kept = Int64(min(checkpoints.count, spec.checkpoint.keepLast))
+        return max(0, disk - kept * checkpoints.bytes)
+    }
 
     /// When something may have to be done about it.
     var deadline: Duration {

@@ -36,7 +36,8 @@ extension Supervisor {
         return try await answer(new, "replaces job \(job)")
     }
 
-    private static func format(of bytes: [UInt8]) -> SpecFormat {
+    /// JSON begins with a brace, and no specification in YAML does.
+    static func format(of bytes: [UInt8]) -> SpecFormat {
         bytes.first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "{") ? .json : .yaml
     }
 }

@@ -49,9 +49,17 @@ extension Supervisor {
     /// What became of a file in the drop directory; when nothing is known of it yet, the next turn looks.
     package func outcome(of drop: DropRequest) -> DropAnswer? {
         if let known = settledDrops[drop] { return known }
+        rescan()
+        return nil
+    }
+
+    /// What became of a file in the drop directory, as far as it is known.
+    package func knownOutcome(of drop: DropRequest) -> DropAnswer? { settledDrops[drop] }
+
+    /// Looks at the drop directory in the next turn, whatever the kernel said of it.
+    package func rescan() {
         mustScan = true
         wake.signal()
-        return nil
     }
 
     /// A job that `requester` may change.
@@ -113,7 +121,8 @@ extension Supervisor {
         case .pause: _ = try await store.setWish(.pause, for: job.id, actor: actor, now: now)
         case .release, .resume: _ = try await store.setWish(.run, for: job.id, actor: actor, now: now)
         case .retry: _ = try await store.retry(job.id, actor: actor, now: now)
-        case .stop, .ckpt: try await store.note("\(verb.rawValue)_requested", job: job.id, actor: actor, now: now)
+        case .stop: try await store.requestStop(of: job.id, actor: actor, now: now)
+        case .ckpt: try await store.requestCheckpoint(of: job.id, actor: actor, now: now)
         }
     }
 

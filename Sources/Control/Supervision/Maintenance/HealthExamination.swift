@@ -108,13 +108,14 @@ package struct HealthExamination {
     }
 
     private func disk() -> HealthFinding {
-        let free = Int64(clamping: hone_free_bytes(root.runs))
+        let disk = DiskSpace.of(root.runs)
+        let free = disk.available
         let text = "\(ByteSize(free)) free for \(root.runs)"
-        if free < Supervisor.diskFloor {
-            return .fail("disk", text, "make room: below \(ByteSize(Supervisor.diskFloor)) no job is started")
+        if free < disk.floor {
+            return .fail("disk", text, "make room: below \(ByteSize(disk.floor)) no job is started")
         }
-        if free < 4 * Supervisor.diskFloor {
-            return .warn("disk", text, "make room soon: below \(ByteSize(Supervisor.diskFloor)) no job is started")
+        if free < 2 * disk.floor {
+            return .warn("disk", text, "make room soon: below \(ByteSize(disk.floor)) no job is started")
         }
         return .ok("disk", text)
     }

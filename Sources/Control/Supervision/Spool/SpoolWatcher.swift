@@ -47,6 +47,8 @@ package struct SpoolWatcher {
     private var entries: [DropName: Entry] = [:]
     private var reported: Set<DropName> = []
     private var nextScan = Duration.zero
+    /// The last scan did not see everything: there are more names than one scan looks at.
+    private var isCutOff = false
 
     /// Opens the directory and watches it. `wake` is called, from any thread, when `poll` has something to do early.
     package init(
@@ -64,7 +66,7 @@ package struct SpoolWatcher {
 
     /// When to call `poll` again if nothing wakes us before.
     package var deadline: Duration {
-        entries.values.reduce(nextScan) { min($0, due($1)) }
+        entries.values.reduce(isCutOff && entries.isEmpty ? .zero : nextScan) { min($0, due($1)) }
     }
 
     /// Looks at hints, scans when it is time (or when `scanning`), and returns what is due, oldest first.
@@ -77,7 +79,7 @@ package struct SpoolWatcher {
             case .rescan: mustScan = true
             }
         }
-        if mustScan { try scan(now) }
+        if mustScan || isCutOff && entries.isEmpty { try scan(now) }
         return dueArrivals(now)
     }
 
@@ -117,6 +119,7 @@ package struct SpoolWatcher {
             watch()
         }
         let found = try directory.scan()
+        isCutOff = found.count >= DropDirectory.scanLimit
         let present = Set(found.map(\.name))
         entries = entries.filter { present.contains($0.key) }
         reported.formIntersection(present)

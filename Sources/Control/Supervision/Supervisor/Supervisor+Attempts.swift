@@ -84,6 +84,7 @@ extension Supervisor {
     private func saved(_ checkpoint: CheckpointEvent, job: Int64, fence: Int64) async {
         guard var attempt = active[job] else { return }
         attempt.lastStep = max(attempt.lastStep, checkpoint.step)
+        attempt.checkpoints = (attempt.checkpoints.count + 1, checkpoint.bytes)
         active[job] = attempt
         counters.checkpoints += 1
         counters.checkpointBytes += checkpoint.bytes

@@ -7,13 +7,20 @@ import Systemd
 /// From a job that waits to a job that may start: inputs of other jobs are looked up, files are hashed, needs measured.
 extension Supervisor {
     func prepareJobs() async throws {
-        let released = try await store.expireBackoffs(now: time.wall)
-        if !released.isEmpty { isQueueChanged = true }
-        nextBackoff = try await store.nextBackoff()
-        guard isQueueChanged else { return }
+        try await endBackoffs()
+        guard isQueueChanged, time.monotonic >= mayDecide else { return }
         for job in try await store.blockedJobs() where job.dependencies.allSatisfy(\.isSatisfied) {
             if !hashing.contains(job.id) { try await prepare(job) }
         }
+    }
+
+    /// Puts jobs back whose wait after a failure is over, by the clock that never jumps.
+    private func endBackoffs() async throws {
+        let waits = try await store.backoffs()
+        let over = backoffs.over(waits, monotonic: time.monotonic, wall: time.wall)
+        guard !over.isEmpty else { return }
+        try await store.endBackoffs(of: over, now: time.wall)
+        isQueueChanged = true
     }
 
     private func prepare(_ job: WaitingJob) async throws {

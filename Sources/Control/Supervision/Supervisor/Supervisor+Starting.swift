@@ -9,23 +9,48 @@ import Systemd
 extension Supervisor {
     /// Starts every job that the scheduler says fits, and notes why the others wait.
     func startWhatFits() async throws {
-        guard isQueueChanged || time.monotonic - lastDecision >= Self.longestSleep || isStartDue else { return }
+        let start = time.monotonic
+        guard start >= mayDecide, isQueueChanged || start >= mustDecide || isStartDue else { return }
         isQueueChanged = false
-        lastDecision = time.monotonic
+        defer { decided(since: start) }
         let queued = try await store.queuedJobs()
-        if let reason = try await reasonToStartNothing() {
-            return try await store.explain(Dictionary(uniqueKeysWithValues: queued.map { ($0.id, reason) }))
-        }
+        if let reason = try await reasonToStartNothing() { return try await explain(queued) { _ in reason } }
         let decision = Scheduler.decide(
             waiting: queued.map(Self.waiting), running: running, capacity: capacity, now: time.wall,
             preemptAfter: configuration.preemptAfter)
         nextStart = queued.compactMap(\.notBefore).filter { $0 > time.wall }.min()
         for eviction in decision.evictions { await evict(eviction) }
-        for start in decision.starts {
-            guard let job = queued.first(where: { $0.id == start.id }) else { continue }
-            try await claim(job, cores: start.cores)
+        let starts = Dictionary(uniqueKeysWithValues: decision.starts.map { ($0.id, $0.cores) })
+        for job in queued {
+            if let cores = starts[job.id] { try await claim(job, cores: cores) }
         }
-        try await store.explain(decision.reasons)
+        try await explain(queued) { decision.reasons[$0.id] }
+    }
+
+    /// With ten thousand jobs waiting a decision takes a while. It is made again at once for a while's worth of
+    /// changes, and after a thousand such times without any: an idle daemon idles.
+    private func decided(since start: Duration) {
+        let now = time.monotonic
+        let cost = now - start
+        mayDecide = cost > Self.quickDecision ? now + cost * 4 : now
+        mustDecide = now + max(Self.longestSleep, cost * 1000)
+    }
+
+    private static let quickDecision = Duration.milliseconds(20)
+    /// Reasons written down after one decision; those in front first, the rest as they were.
+    private static let reasonsAtOnce = 1000
+
+    private func explain(_ jobs: [WaitingJob], _ reason: (WaitingJob) -> WaitReason?) async throws {
+        var changed: [Int64: WaitReason] = [:]
+        for job in jobs {
+            guard let reason = reason(job), reason != job.reason else { continue }
+            if changed.count == Self.reasonsAtOnce {
+                isQueueChanged = true
+                break
+            }
+            changed[job.id] = reason
+        }
+        try await store.explain(changed)
     }
 
     private func reasonToStartNothing() async throws -> WaitReason? {
@@ -50,10 +75,12 @@ extension Supervisor {
 
     private var running: [Scheduler.Running] {
         active.values.map { attempt in
-            let left = max(attempt.expires - time.monotonic, .zero)
+            let left = max(attempt.expires - time.monotonic, .zero).inMilliseconds
+            // Up to whole seconds: what is said of the same moment stays the same text.
+            let until = (time.wall.milliseconds + left + 999) / 1000 * 1000
             return Scheduler.Running(
                 id: attempt.job, queue: attempt.queue, cores: attempt.cores, memory: attempt.memory,
-                until: time.wall + Milliseconds(seconds: left.components.seconds), priority: attempt.priority,
+                until: Timestamp(milliseconds: until), priority: attempt.priority,
                 submitted: attempt.submitted, ran: Milliseconds((time.monotonic - attempt.started).inMilliseconds),
                 isEnding: attempt.ladder != nil)
         }
@@ -62,11 +89,9 @@ extension Supervisor {
     private var capacity: Scheduler.Capacity {
         Scheduler.Capacity(
             cores: machine.cores, memory: machine.memory,
-            disk: Int64(clamping: hone_free_bytes(root.runs)) - Self.diskFloor, queues: configuration.queues)
+            disk: DiskSpace.of(root.runs).free(besides: active.values.map(\.unwrittenDisk)),
+            queues: configuration.queues.overridden(by: queueSettings))
     }
-
-    /// Disk that is left for everything else.
-    static let diskFloor: Int64 = 2 << 30
 
     /// Takes a job in the database; only then anything is started.
     private func claim(_ job: WaitingJob, cores: [Int]) async throws {
@@ -80,6 +105,8 @@ extension Supervisor {
             let spec = try decoded(claim.spec)
             let attempt = try begin(claim, job, spec, run, cores: cores)
             launch(attempt.launch, orders: attempt.orders)
+            // What was asked for between the claim and now found no worker to tell.
+            if try await store.job(claim.id)?.summary.state == .stopping { await stop(claim.id, .wish) }
         } catch {
             try await giveBack(claim, because: error)
         }
@@ -101,7 +128,8 @@ extension Supervisor {
         active[claim.id] = ActiveAttempt(
             job: claim.id, fence: claim.fence, run: run, spec: spec, cores: cores, memory: job.memory, started: now,
             expires: now + .milliseconds(left.value), orders: continuation, watch: ProgressWatch(now: now),
-            lastRecorded: now, lastLogCheck: now, lastSpoken: now, priority: job.priority, submitted: job.submitted)
+            disk: job.disk, lastRecorded: now, lastLogCheck: now, lastSpoken: now, priority: job.priority,
+            submitted: job.submitted)
         board.begin(
             StatusRecord(
                 job: claim.id, name: claim.name, method: spec.method, state: .starting, attempt: claim.fence,

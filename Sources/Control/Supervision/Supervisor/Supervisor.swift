@@ -1,3 +1,4 @@
+import CLinux
 import DurableFiles
 import JobModel
 package import JobQueue
@@ -78,13 +79,23 @@ package actor Supervisor {
     var counters = Counters()
     var metricsWritten: Duration?
     let started: Timestamp
+    /// Since when nothing runs and nothing has come; nil while something does.
+    var restingSince: Duration?
+    var hasGivenBack = false
     var isStopping = false
     var mustScan = false
     /// Something happened that may let a job start.
     var isQueueChanged = true
-    var lastDecision = Duration.zero
-    /// When a job that waits after a failure, or for a time of day, has to be looked at.
-    var nextBackoff: Timestamp?
+    /// Not before this moment is decided again, and at this moment at the latest.
+    var mayDecide = Duration.zero
+    var mustDecide = Duration.zero
+    /// Waits after failures.
+    var backoffs = BackoffClock()
+    /// Limits of queues that were set since the configuration was written.
+    var queueSettings: [String: QueueSettings] = [:]
+    /// Unfinished jobs of each user, as far as they are known in this turn.
+    var unfinished: [Int64: Int]?
+    /// When a job that waits for a time of day has to be looked at.
     var nextStart: Timestamp?
     var degraded: String?
     var lastStatusLine = ""
@@ -111,6 +122,7 @@ package actor Supervisor {
     /// Works until it is told to stop, or until nothing is left to do.
     package func run() async throws -> Outcome {
         sequenceAtStart = try await store.lastSequence()
+        try await readQueueSettings()
         try await recover()
         await guarded("taking in drops") { try await ingestDrops() }
         announceReady()
@@ -136,6 +148,7 @@ package actor Supervisor {
         await reportStatus()
         speakOfProgress()
         await publishMetrics()
+        restMemory()
         heartbeat.beat()
     }
 
@@ -186,9 +199,11 @@ package actor Supervisor {
             next = min(next, attempt.deadline, line)
         }
         if !orphans.isEmpty || board.hasChanges { next = min(next, now + .seconds(1)) }
-        for moment in [nextBackoff, nextStart].compactMap({ $0 }) {
-            next = min(next, now + .milliseconds(max(0, moment.milliseconds - time.wall.milliseconds)))
+        if let nextStart {
+            next = min(next, now + .milliseconds(max(0, nextStart.milliseconds - time.wall.milliseconds)))
         }
+        if let end = backoffs.next { next = min(next, end) }
+        if isQueueChanged && !isStopping { next = min(next, max(now, mayDecide)) }
         return next
     }
 
@@ -204,6 +219,23 @@ package actor Supervisor {
         let failed = try await store.unsuccessfulEnds(after: sequenceAtStart)
         return .idle(allSucceeded: waiting == 0 && failed == 0 && rejections == 0)
     }
+
+    /// After half a minute without work, memory goes back to the kernel, once.
+    private func restMemory() {
+        let now = time.monotonic
+        guard active.isEmpty, orphans.isEmpty, hashing.isEmpty, !isQueueChanged, !spool.isWaiting else {
+            restingSince = nil
+            hasGivenBack = false
+            return
+        }
+        let since = restingSince ?? now
+        restingSince = since
+        guard !hasGivenBack, now - since >= Self.restBeforeGivingBack else { return }
+        hasGivenBack = true
+        hone_give_back_memory()
+    }
+
+    private static let restBeforeGivingBack = Duration.seconds(30)
 
     /// Tells `systemctl status` how things stand.
     private func reportStatus() async {

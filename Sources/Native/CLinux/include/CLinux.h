@@ -68,6 +68,13 @@ uint32_t hone_filesystem_magic(const char *path);
 /// Bytes free to us on the file system that holds `path`; UINT64_MAX when it cannot be asked.
 uint64_t hone_free_bytes(const char *path);
 
+/// Gives memory back to the kernel that is not needed now: what malloc keeps for later, and pages of program code, which
+/// come back from the page cache when they are used.
+void hone_give_back_memory(void);
+
+/// Bytes in all on the file system of `path`; 0 if it cannot be asked.
+uint64_t hone_total_bytes(const char *path);
+
 // --- Processes ---------------------------------------------------------------------------------
 
 /// A descriptor that stands for process `pid` and cannot be reused for another.

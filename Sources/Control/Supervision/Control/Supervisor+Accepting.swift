@@ -1,0 +1,61 @@
+import DurableFiles
+package import JobModel
+import JobQueue
+import Logging
+import Systemd
+
+/// Jobs that come through the socket: checked like dropped files, kept as safely.
+extension Supervisor {
+    /// Makes a job of the specification in `bytes` (YAML or JSON), which belongs to whoever asks, as the kernel says.
+    ///
+    /// When this returns, the job is on the disk. A client that gets no answer may ask again without making a second job
+    /// if its specification has an `idempotency_key`.
+    package func accept(_ bytes: [UInt8], by requester: Requester) async throws -> (answer: ControlAnswer, isNew: Bool) {
+        let format = Self.format(of: bytes)
+        let name = DropName(format == .json ? "request.json" : "request.yaml")
+        let job = try await checked(bytes, format, owner: requester.uid, named: name)
+        Boundary.ingestBeforeCommit.reach()
+        let (number, isNew): (Int64, Bool)
+        do {
+            (number, isNew) = try await store.accept(
+                job, from: Int64(requester.uid), actor: requester.actor, now: time.wall)
+        } catch StoreError.refused(let reason) {
+            throw ControlError.refused(reason)
+        }
+        Boundary.ingestAfterCommit.reach()
+        guard isNew else { return (try await answer(number, "is there already"), false) }
+        keepSource(of: number, job, format)
+        await show(number)
+        queueChanged()
+        logger.event(
+            .jobAccepted, "accepted a request of \(requester.actor) as job \(number)",
+            [.jobID: "\(number)", .jobName: job.spec.name, .uid: "\(requester.uid)"])
+        return (try await answer(number, "accepted"), true)
+    }
+
+    private func checked(
+        _ bytes: [UInt8], _ format: SpecFormat, owner: UInt32, named name: DropName
+    ) async throws -> NewJob {
+        guard bytes.count <= DropDirectory.sizeLimit else {
+            throw ControlError.invalid("\(bytes.count) bytes, expected at most \(DropDirectory.sizeLimit)")
+        }
+        unfinished = nil
+        do {
+            return try await admission(of: bytes, format: format, owner: owner, named: name)
+        } catch let rejection as Rejection {
+            rejections += 1
+            throw ControlError.invalid(rejection.description)
+        }
+    }
+
+    /// What a rebuild of the queue reads, as after a drop. The queue has all of it, so a failure undoes nothing.
+    private func keepSource(of number: Int64, _ job: NewJob, _ format: SpecFormat) {
+        do {
+            try prepareRunDirectory(number, job.spec.name, canonical: job.canonical)
+            let ending = format == .json ? "json" : "yaml"
+            try durableWrite(job.source, to: "\(spool.directory.accepted.path)/\(number)-\(job.spec.name).\(ending)")
+        } catch {
+            logger.warning("job \(number) gets its files when it starts: \(error)")
+        }
+    }
+}

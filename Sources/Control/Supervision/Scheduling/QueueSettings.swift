@@ -1,0 +1,72 @@
+package import JobModel
+import JobQueue
+import Logging
+
+extension QueueSettings {
+    func apply(to limits: inout Scheduler.QueueLimits) {
+        if let maxRunning { limits.maxRunning = maxRunning }
+        if let maxCpus { limits.maxCPUs = maxCpus }
+        if let priority { limits.priority = priority }
+    }
+}
+
+extension [String: Scheduler.QueueLimits] {
+    /// The configured limits with what was set since.
+    func overridden(by settings: [String: QueueSettings]) -> Self {
+        settings.reduce(into: self) { queues, entry in
+            entry.value.apply(to: &queues[entry.key, default: .init()])
+        }
+    }
+}
+
+/// Queues: what people may set while the daemon runs.
+extension Supervisor {
+    private static let settingPrefix = "queue."
+
+    /// Takes over what was set in earlier lives of the daemon.
+    func readQueueSettings() async throws {
+        for (name, text) in try await store.settings(Self.settingPrefix) {
+            queueSettings[String(name.dropFirst(Self.settingPrefix.count))] =
+                try JSONCoding.decode(QueueSettings.self, from: Array(text.utf8))
+        }
+    }
+
+    /// All queues with their limits and what is in them, by name.
+    package func queues() async throws -> [QueueRecord] {
+        let limits = configuration.queues.overridden(by: queueSettings)
+        let counts = try await store.queueCounts()
+        let names = Set(limits.keys).union(counts.keys).union(["default"])
+        return names.sorted().map { name in
+            let here = limits[name] ?? .init()
+            let jobs = counts[name] ?? [:]
+            return QueueRecord(
+                name: name,
+                settings: QueueSettings(
+                    maxRunning: here.maxRunning, maxCpus: here.maxCPUs, priority: here.priority),
+                jobs: Dictionary(uniqueKeysWithValues: jobs.map { ($0.key.rawValue, $0.value) }),
+                isChanged: queueSettings[name] != nil)
+        }
+    }
+
+    /// Changes limits of a queue until they are changed again, also over restarts. An empty setting goes back to the
+    /// configuration.
+    package func set(_ queue: String, to settings: QueueSettings, by requester: Requester) async throws {
+        guard requester.isAdministrator(configuration) else {
+            throw ControlError.forbidden(
+                "queues concern everybody: it takes root, the user of the daemon, or a group of admin_groups")
+        }
+        guard configuration.hasQueue(queue) else {
+            let known = (configuration.queues.keys + ["default"]).sorted().joined(separator: ", ")
+            throw ControlError.refused("there is no queue \(queue); hone.yaml names the queues: \(known)")
+        }
+        if let complaint = settings.complaint { throw ControlError.invalid(complaint) }
+        let merged = settings.isEmpty ? nil : (queueSettings[queue] ?? QueueSettings()).merged(with: settings)
+        let text = try merged.map { String(decoding: try JSONCoding.encode($0), as: UTF8.self) }
+        Boundary.controlBeforeCommit.reach()
+        try await store.setSetting(Self.settingPrefix + queue, to: text, actor: requester.actor, now: time.wall)
+        Boundary.controlAfterCommit.reach()
+        queueSettings[queue] = merged
+        queueChanged()
+        logger.notice("queue \(queue): \(merged?.description ?? "as configured"), asked for by \(requester.actor)")
+    }
+}
