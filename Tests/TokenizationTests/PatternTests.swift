@@ -10,7 +10,7 @@ struct PatternTests {
         var notes: [UInt16] = []
         var ranges: [Range<Int>] = []
         bytes.withUnsafeBufferPointer {
-            compiled.appendMatches(in: $0, 0..<$0.count, as: .text, notes: &notes, to: &ranges)
+            _ = compiled.appendMatches(in: $0, 0..<$0.count, as: .text, notes: &notes, to: &ranges)
         }
         return ranges.map { String(decoding: bytes[$0], as: UTF8.self) }
     }

@@ -2,11 +2,14 @@
 struct MergeQueue: Sendable {
     /// Rank in the upper half, position in the lower.
     private var heap: [UInt64] = []
+    /// How many merges were ever put in: the work of an encoding.
+    private(set) var insertionCount = 0
 
     mutating func removeAll() { heap.removeAll(keepingCapacity: true) }
 
     mutating func insert(_ rank: UInt32, _ position: Int) {
         let key = UInt64(rank) << 32 | UInt64(position)
+        insertionCount += 1
         var index = heap.count
         heap.append(key)
         while index > 0 {

@@ -22,7 +22,7 @@ package struct NamePattern: Sendable {
         var notes: [UInt16] = []
         var matches: [Range<Int>] = []
         bytes.withUnsafeBufferPointer {
-            pattern.appendMatches(in: $0, 0..<bytes.count, as: .text, notes: &notes, to: &matches)
+            _ = pattern.appendMatches(in: $0, 0..<bytes.count, as: .text, notes: &notes, to: &matches)
         }
         return matches.first == 0..<bytes.count
     }

@@ -23,6 +23,9 @@ struct Pattern: Sendable {
     private static let accepted: Int16 = -2
     /// A pattern whose automaton is larger is refused; those in use need fewer than a hundred states.
     static let maximumAutomatonSize = 2_000
+    /// A pattern is refused when building its automaton looks at more states of the program; those in use need about
+    /// a million.
+    static let maximumCompilationWork = 50_000_000
 
     /// Compiles a regular expression.
     init(_ source: String) throws(PatternError) {
@@ -59,41 +62,48 @@ struct Pattern: Sendable {
     /// Appends all leftmost matches of `bytes[range]`, which must not cut a character in two.
     ///
     /// - Parameter notes: Working memory, reused between calls.
+    /// - Returns: How often a character was looked at, in both passes together.
+    @discardableResult
     func appendMatches(
         in bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, as view: View, notes: inout [UInt16],
         to matches: inout [Range<Int>]
-    ) {
-        guard !range.isEmpty else { return }
+    ) -> Int {
+        guard !range.isEmpty else { return 0 }
         if notes.count <= range.count { notes = [UInt16](repeating: 0, count: range.count * 5 / 4 + 64) }
-        notes.withUnsafeMutableBufferPointer { notes in
-            switch view {
-            case .text: noteText(bytes, range, notes)
-            case .byteLevel: noteBytes(bytes, range, notes)
-            }
-            choices.withUnsafeBufferPointer { choices in
+        return notes.withUnsafeMutableBufferPointer { notes in
+            var steps =
+                switch view {
+                case .text: noteText(bytes, range, notes)
+                case .byteLevel: noteBytes(bytes, range, notes)
+                }
+            return choices.withUnsafeBufferPointer { choices in
                 var position = range.lowerBound
                 while position < range.upperBound {
                     var choice = choices[Int(notes[position - range.lowerBound])]
                     if choice == Self.noMatch {
+                        steps += 1
                         position += view == .text ? UTF8Text.length(lead: bytes[position]) : 1
                         continue
                     }
                     let start = position
                     while choice >= 0 {
+                        steps += 1
                         position += view == .text ? UTF8Text.length(lead: bytes[position]) : 1
                         choice = choices[Int(choice + 1) * stateCount + Int(notes[position - range.lowerBound])]
                     }
                     matches.append(start..<position)
                 }
+                return steps
             }
         }
     }
 
-    /// The backward pass over UTF-8.
+    /// The backward pass over UTF-8; returns the number of characters.
     private func noteText(
         _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ notes: UnsafeMutableBufferPointer<UInt16>
-    ) {
+    ) -> Int {
         transitions.withUnsafeBufferPointer { transitions in
+            var steps = 0
             var state = endState
             var position = range.upperBound
             notes[range.count] = state
@@ -102,19 +112,22 @@ struct Pattern: Sendable {
                 let kind = classes.class(of: UTF8Text.scalar(in: bytes, at: position).value)
                 state = transitions[Int(state) * classCount + Int(kind)]
                 notes[position - range.lowerBound] = state
+                steps += 1
             }
+            return steps
         }
     }
 
-    /// The backward pass over the byte-level alphabet.
+    /// The backward pass over the byte-level alphabet; returns the number of characters.
     private func noteBytes(
         _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ notes: UnsafeMutableBufferPointer<UInt16>
-    ) {
+    ) -> Int {
         var state = endState
         notes[range.count] = state
         for position in range.reversed() {
             state = transitions[Int(state) * classCount + Int(classes.class(ofByte: bytes[position]))]
             notes[position - range.lowerBound] = state
         }
+        return range.count
     }
 }

@@ -19,7 +19,14 @@ struct PatternAutomaton: Sendable {
     mutating func explore() throws(PatternError) {
         _ = try number(of: viable(before: nil, then: nil))
         var next = 0
+        var work = 0
         while next < order.count {
+            work += signatures.count * program.states.count
+            guard work <= Pattern.maximumCompilationWork else {
+                throw PatternError(
+                    found: "a pattern that takes more than \(Pattern.maximumCompilationWork) steps to compile",
+                    expected: "a pattern with fewer or smaller repetitions")
+            }
             for signature in signatures {
                 transitions.append(try number(of: viable(before: signature, then: order[next])))
             }

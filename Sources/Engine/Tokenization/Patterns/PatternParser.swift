@@ -10,9 +10,17 @@ struct PatternParser: Sendable {
     static let maximumCount = 256
     /// Deeper nesting of groups is refused.
     static let maximumDepth = 32
+    /// Longer patterns are refused; those in use have fewer than a thousand characters.
+    static let maximumLength = 8_192
+    /// More quantifiers of one quantified part, one behind the other, are refused.
+    static let maximumQuantifierCount = 4
 
     static func parse(_ pattern: String) throws(PatternError) -> PatternNode {
         var parser = PatternParser(scalars: pattern.unicodeScalars.map(\.value))
+        guard parser.scalars.count <= maximumLength else {
+            throw PatternError(
+                found: "a pattern of \(parser.scalars.count) characters", expected: "at most \(maximumLength)")
+        }
         let node = try parser.alternation(ignoresCase: false)
         if parser.peek != nil { throw parser.fault("an unmatched ')'", "balanced groups") }
         return node
@@ -88,8 +96,13 @@ struct PatternParser: Sendable {
 
     private mutating func quantified(_ atom: PatternNode) throws(PatternError) -> PatternNode {
         var node = atom
+        var count = 0
         while let (minimum, maximum, isInterval) = try quantifier() {
             let start = position - 1
+            count += 1
+            if count > Self.maximumQuantifierCount {
+                throw fault("quantifiers upon quantifiers", "at most \(Self.maximumQuantifierCount)", at: start)
+            }
             if case .lookahead = node { throw fault("a repeated lookahead", "a character before it", at: start) }
             if node.isNullable, maximum != 1 {
                 throw fault("a repetition of something that can be empty", "a body that consumes text", at: start)

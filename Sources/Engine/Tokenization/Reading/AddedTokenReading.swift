@@ -4,30 +4,45 @@ extension AddedToken {
     static func read(
         _ list: JSONNode, _ settings: TokenizerSettings, _ vocabulary: Vocabulary
     ) throws(TokenizerError) -> [AddedToken] {
-        var tokens: [AddedToken] = []
+        var reading = AddedTokenReading(vocabulary: vocabulary)
         if !list.isNull {
-            for node in try list.elements() { try append(node, id: try node["id"].index(), to: &tokens, vocabulary) }
+            for node in try list.elements() { try reading.append(node, id: try node["id"].index()) }
         }
-        let known = Set(tokens.map { Array($0.content.utf8) })
-        for node in settings.addedTokens where !known.contains(Array(try node["content"].string().utf8)) {
-            let key = node.path.split(separator: ".").last.flatMap { Int($0) }
-            guard let id = key, id <= Vocabulary.maximumID else { throw node.fault("an id as the key") }
-            try append(node, id: id, to: &tokens, vocabulary)
+        let listed = Set(reading.byContent.keys)
+        for node in settings.addedTokens where !listed.contains(Array(try node["content"].string().utf8)) {
+            let key = node.path.dropFirst("added_tokens_decoder.".count)
+            guard let id = Int(key), "\(id)" == key, JSONNode.indices.contains(id) else {
+                throw TokenizerError(
+                    .malformed, file: node.file, place: node.path, found: "the key \"\(key.prefix(60))\"",
+                    expected: "an id as the key")
+            }
+            try reading.append(node, id: id)
         }
-        return tokens.filter(\.isSpecial) + tokens.filter { !$0.isSpecial }
+        return reading.tokens.filter(\.isSpecial) + reading.tokens.filter { !$0.isSpecial }
+    }
+}
+
+/// The added tokens that were read so far; each must have a content and an id of its own.
+private struct AddedTokenReading {
+    let vocabulary: Vocabulary
+    private(set) var tokens: [AddedToken] = []
+    /// The place of a token in `tokens`.
+    private(set) var byContent: [[UInt8]: Int] = [:]
+    private var byID: [Int32: Int] = [:]
+
+    init(vocabulary: Vocabulary) {
+        self.vocabulary = vocabulary
     }
 
-    private static func append(
-        _ node: JSONNode, id: Int, to tokens: inout [AddedToken], _ vocabulary: Vocabulary
-    ) throws(TokenizerError) {
+    mutating func append(_ node: JSONNode, id: Int) throws(TokenizerError) {
         let content = try node["content"].string()
+        guard id <= Vocabulary.maximumID else { throw node.clash("the id \(id)", "an id up to \(Vocabulary.maximumID)") }
         let token = AddedToken(
             id: Int32(id), content: content, isSpecial: try node["special"].boolean(absent: false),
             isSingleWord: try node["single_word"].boolean(absent: false),
             stripsLeft: try node["lstrip"].boolean(absent: false),
             stripsRight: try node["rstrip"].boolean(absent: false),
             isNormalized: try node["normalized"].boolean(absent: true))
-        guard id <= Vocabulary.maximumID else { throw node["id"].fault("an id up to \(Vocabulary.maximumID)") }
         guard content.utf8.count <= AddedTokenFinder.maximumLength else {
             throw node["content"].fault("at most \(AddedTokenFinder.maximumLength) bytes")
         }
@@ -37,17 +52,20 @@ extension AddedToken {
         if let other = vocabulary.id(of: Array(content.utf8)), other != token.id {
             throw node.clash("\"\(content)\" with the id \(id), which has the id \(other) in model.vocab")
         }
-        if let other = tokens.first(where: { $0.id == token.id || $0.content.utf8.elementsEqual(content.utf8) }) {
+        let bytes = Array(content.utf8)
+        if let other = (byContent[bytes] ?? byID[token.id]).map({ tokens[$0] }) {
             throw node.clash("\"\(content)\" with the id \(id) beside \"\(other.content)\" with the id \(other.id)")
         }
+        byContent[bytes] = tokens.count
+        byID[token.id] = tokens.count
         tokens.append(token)
     }
 }
 
 extension JSONNode {
-    fileprivate func clash(_ found: String) -> TokenizerError {
-        TokenizerError(
-            .malformed, file: file, place: path, found: found,
-            expected: "one id for each token and one token for each id")
+    fileprivate func clash(
+        _ found: String, _ expected: String = "one id for each token and one token for each id"
+    ) -> TokenizerError {
+        TokenizerError(.malformed, file: file, place: path, found: found, expected: expected)
     }
 }

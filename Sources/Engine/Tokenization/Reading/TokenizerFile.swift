@@ -9,7 +9,8 @@ struct TokenizerFile: Sendable {
     private(set) var root: JSONNode
     private var model = JSONObject()
     private var mergeBytes: [UInt8] = []
-    private var mergeSpans: [MergeSpan] = []
+    /// Nil until the file's list of merges was read.
+    private var mergeSpans: [MergeSpan]?
 
     /// Both halves of a merge, one after the other in `mergeBytes`.
     private struct MergeSpan: Sendable {
@@ -26,6 +27,17 @@ struct TokenizerFile: Sendable {
             throw TokenizerError(
                 .unreadable, file: path, place: "", found: error.localizedDescription, expected: "a readable file")
         }
+    }
+
+    /// Reads a file of text; bytes that are not UTF-8 are an error.
+    static func text(of path: String) throws(TokenizerError) -> String {
+        let bytes = try contents(of: path)
+        if let offset = bytes.withUnsafeBufferPointer({ UTF8Text.firstInvalidOffset(in: $0) }) {
+            throw TokenizerError(
+                .malformed, file: path, place: "byte \(offset)", found: "the byte \(bytes[offset])",
+                expected: "a file in UTF-8")
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Reads a whole file of JSON as a tree.
@@ -132,16 +144,18 @@ struct TokenizerFile: Sendable {
         let type = root["model"]["type"]
         guard !root["model"].isNull else { throw root["model"].fault("a model of type BPE") }
         // Files older than the type member have merges, which only this model has.
-        guard type.isNull ? !mergeSpans.isEmpty : try type.string() == "BPE" else {
+        guard type.isNull ? mergeSpans?.isEmpty == false : try type.string() == "BPE" else {
             throw type.unsupported("BPE")
         }
         guard vocabulary.count > 0 else { throw root["model"]["vocab"].fault("an object of tokens and ids") }
+        guard mergeSpans != nil else { throw root["model"]["merges"].fault("an array of merges, be it an empty one") }
     }
 
     /// The merges as ids; a merge of tokens that are not in the vocabulary is an error.
     func merges() throws(TokenizerError) -> MergeTable {
-        var table = MergeTable(minimumCapacity: mergeSpans.count)
-        for (index, span) in mergeSpans.enumerated() {
+        let spans = mergeSpans ?? []
+        var table = MergeTable(minimumCapacity: spans.count)
+        for (index, span) in spans.enumerated() {
             func id(_ range: Range<Int>) throws(TokenizerError) -> Int32 {
                 if let id = vocabulary.id(of: mergeBytes[range]) { return id }
                 throw TokenizerError(

@@ -49,7 +49,7 @@ struct TokenizerSettings: Sendable {
     ) throws(TokenizerError) -> String? {
         let path = directory + "/chat_template.jinja"
         if FileManager.default.fileExists(atPath: path) {
-            return String(decoding: try TokenizerFile.contents(of: path), as: UTF8.self)
+            return try TokenizerFile.text(of: path)
         }
         guard let node = configuration?["chat_template"], !node.isNull else { return nil }
         guard case .array = node.value else { return try node.string() }

@@ -65,7 +65,7 @@ extension AlignedText {
         var matches: [Range<Int>] = []
         var notes: [UInt16] = []
         bytes.withUnsafeBufferPointer {
-            pattern.appendMatches(in: $0, 0..<$0.count, as: .text, notes: &notes, to: &matches)
+            _ = pattern.appendMatches(in: $0, 0..<$0.count, as: .text, notes: &notes, to: &matches)
         }
         guard !matches.isEmpty else { return self }
         var result = AlignedText(rewriting: self)

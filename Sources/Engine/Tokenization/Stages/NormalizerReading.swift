@@ -5,14 +5,39 @@ extension Normalizer {
     /// The normalizer of the file; null is none.
     static func read(_ node: JSONNode) throws(TokenizerError) -> Normalizer? {
         if node.isNull { return nil }
-        switch try node["type"].string() {
-        case "Sequence":
-            var steps: [Normalizer] = []
-            for element in try node["normalizers"].elements() {
-                guard let step = try read(element) else { throw element.fault("a normalizer") }
-                steps.append(step)
+        var steps: [Normalizer] = []
+        try append(node, to: &steps)
+        try checkGrowth(steps, node)
+        return .sequence(steps)
+    }
+
+    private static func append(_ node: JSONNode, to steps: inout [Normalizer]) throws(TokenizerError) {
+        if try node["type"].string() == "Sequence" {
+            for element in try node["normalizers"].elements() { try append(element, to: &steps) }
+            return
+        }
+        try node.checkStepCount(steps.count)
+        steps.append(try step(node))
+    }
+
+    /// Steps that replace by longer text multiply the text's length; a few lines could ask for more than any memory.
+    private static let maximumGrowth = 65_536
+
+    private static func checkGrowth(_ steps: [Normalizer], _ node: JSONNode) throws(TokenizerError) {
+        var growth = 1
+        for case .replace(_, let content) in steps {
+            growth *= max(content.count, 1)
+            guard growth <= maximumGrowth else {
+                throw TokenizerError(
+                    .unsupported, file: node.file, place: node.path,
+                    found: "Replace steps that can make a text more than \(maximumGrowth) times as long",
+                    expected: "fewer or shorter replacements")
             }
-            return .sequence(steps)
+        }
+    }
+
+    private static func step(_ node: JSONNode) throws(TokenizerError) -> Normalizer {
+        switch try node["type"].string() {
         case "NFC": return .unicode(.canonicalComposition)
         case "NFD": return .unicode(.canonicalDecomposition)
         case "NFKC": return .unicode(.compatibilityComposition)

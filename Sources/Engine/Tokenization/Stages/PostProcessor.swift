@@ -36,6 +36,8 @@ struct PostProcessor: Sendable {
         var head: [Int32] = []
         var tail: [Int32] = []
         var sawText = false
+        let named = node["special_tokens"]
+        let specials = named.isNull ? [:] : Dictionary(try named.members().map { ($0.key, $0.node) }) { $1 }
         for element in try node["single"].elements() {
             if !element["Sequence"].isNull {
                 guard !sawText else { throw element.unsupported("one text in the single template") }
@@ -44,10 +46,10 @@ struct PostProcessor: Sendable {
             }
             let name = element["SpecialToken"]["id"]
             let content = try name.string()
-            guard let special = try node["special_tokens"].members().first(where: { $0.key == content }) else {
+            guard let special = specials[content] else {
                 throw name.fault("a token listed in special_tokens")
             }
-            for id in try special.node["ids"].elements() {
+            for id in try special["ids"].elements() {
                 if sawText { tail.append(Int32(try id.index())) } else { head.append(Int32(try id.index())) }
             }
         }

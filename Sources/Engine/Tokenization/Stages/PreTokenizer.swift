@@ -104,7 +104,7 @@ extension Pieces {
             var notes: [UInt16] = []
             var matches: [Range<Int>] = []
             text.bytes.withUnsafeBufferPointer {
-                pattern.appendMatches(in: $0, range, as: .text, notes: &notes, to: &matches)
+                _ = pattern.appendMatches(in: $0, range, as: .text, notes: &notes, to: &matches)
             }
             var end = range.lowerBound
             for match in matches {

@@ -27,6 +27,7 @@ extension PreTokenizer {
                 throw type.unsupported("Split, Digits or Punctuation after ByteLevel")
             }
         }
+        try node.checkStepCount(steps.count)
         steps.append(try step(node, try type.string()))
     }
 

@@ -80,14 +80,22 @@ indirect enum TokenDecoder: Sendable {
     /// The decoder of the file; null is none.
     static func read(_ node: JSONNode) throws(TokenizerError) -> TokenDecoder? {
         if node.isNull { return nil }
+        var steps: [TokenDecoder] = []
+        try append(node, to: &steps)
+        return .sequence(steps)
+    }
+
+    private static func append(_ node: JSONNode, to steps: inout [TokenDecoder]) throws(TokenizerError) {
+        if try node["type"].string() == "Sequence" {
+            for element in try node["decoders"].elements() { try append(element, to: &steps) }
+            return
+        }
+        try node.checkStepCount(steps.count)
+        steps.append(try step(node))
+    }
+
+    private static func step(_ node: JSONNode) throws(TokenizerError) -> TokenDecoder {
         switch try node["type"].string() {
-        case "Sequence":
-            var steps: [TokenDecoder] = []
-            for element in try node["decoders"].elements() {
-                guard let step = try read(element) else { throw element.fault("a decoder") }
-                steps.append(step)
-            }
-            return .sequence(steps)
         case "ByteLevel": return .byteLevel
         case "ByteFallback": return .byteFallback
         case "Fuse": return .fuse
