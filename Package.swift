@@ -97,8 +97,8 @@ let commands: [Target] = [
     .executableTarget(
         name: "hone-bench",
         dependencies: [
-            "Training", "Transformer", "ContextCompression", "Datasets", "Safetensors", "Compute", "JobModel",
-            "DurableFiles", arguments,
+            "Training", "Transformer", "ContextCompression", "Datasets", "Tokenization", "Safetensors", "Compute",
+            "JobModel", "DurableFiles", arguments,
         ],
         path: "Benchmarks/hone-bench", swiftSettings: strict),
     // Not a product: times the operations of the queue for Benchmarks/queue.
