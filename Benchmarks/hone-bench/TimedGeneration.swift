@@ -1,5 +1,7 @@
 import ArgumentParser
 import Compute
+import JobModel
+import Training
 import Transformer
 
 /// Greedy continuation of prompts by the code of `hone generate` and of anchors.
@@ -10,10 +12,11 @@ struct TimedGeneration: ParsableCommand {
     @Option(help: "Prompts that are continued together.") var batch = 1
     @Option(help: "Tokens of each prompt.") var prompt = 256
     @Option(help: "New tokens of each.") var new = 128
+    @Option(help: "In what weights of the model's file are multiplied.") var precision = Precision.fp32
     @OptionGroup var repetitions: Repetitions
 
     func run() throws {
-        let team = try ThreadTeam(threads: repetitions.threads)
+        let team = try ThreadTeam(threads: repetitions.threads, products: precision.products)
         let model = try LanguageModel(folder: model, team: team)
         let vocabulary = model.configuration.vocabularySize
         let stream = RandomStream(seed: 7, stream: 0)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Compute
 import Datasets
+import JobModel
 import Training
 import Transformer
 
@@ -11,10 +12,11 @@ struct TimedScoring: ParsableCommand {
     @Argument(help: "A model folder.") var model: String
     @Argument(help: "JSON Lines with prompt, chosen and rejected.") var data: String
     @Option(help: "Pairs that are scored at a time.") var pairs = 4
+    @Option(help: "In what the model is multiplied.") var precision = Precision.fp32
     @OptionGroup var repetitions: Repetitions
 
     func run() throws {
-        let team = try ThreadTeam(threads: repetitions.threads)
+        let team = try ThreadTeam(threads: repetitions.threads, products: precision.products)
         let opened = try LanguageModel(folder: model, team: team)
         let folder = ModelFolder(model)
         let encoder = PairEncoder(

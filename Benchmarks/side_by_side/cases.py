@@ -7,6 +7,8 @@ from shapes import Arithmetic, causal
 
 PROMPT, RESPONSE, PAIRS, RANK, LAMBDA = 256, 128, 4, 16, 0.7
 CONTEXT, GROUP, ENCODER_LAYERS = 512, 4, 8
+QUESTION, ANSWER = 32, 64
+LENGTHS, LONG = (512, 1024, 2048, 4096), 4096   # tokens of a row, tokens of a step
 LINEARS = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 
 
@@ -18,6 +20,7 @@ class Case:
     flops: float                  # needed by one repetition, see Arithmetic
     hone: list                    # arguments of hone-bench
     peers: dict = field(default_factory=dict)   # contender: (tuned?, script, arguments)
+    own: dict = field(default_factory=dict)     # further contender: (copies of hone that run at once, threads of each)
 
 
 class Cases:
@@ -32,7 +35,9 @@ class Cases:
         for rank in (0, RANK):
             made += [self.sft(rank), self.dpo(rank), self.ti_dpo(rank, False), self.ti_dpo(rank, True)]
         made += [self.sft(0, True), self.dpo(RANK, True), self.ti_dpo(RANK, True, True)]
-        return [*made, self.autoencoder(), self.generate(1), self.generate(8), self.score()]
+        made += [self.autoencoder(), self.finetune(), self.generate(1), self.generate(8), self.score()]
+        made += [*self.scaling(), *map(self.length, LENGTHS), *map(self.rows_in_file, (16, 20000))]
+        return made
 
     # Training
 
@@ -102,6 +107,55 @@ class Cases:
         return self.case("gmsa-autoencoder", None, False, "tokens", PAIRS * CONTEXT, flops, spec, {
             "torch": (False, "gmsa.py", peer), "torch tuned": (True, "gmsa.py", peer)})
 
+    def finetune(self):
+        """Query, key and value projections of the decoder learn behind soft tokens of a frozen compressor. The contexts
+        of a step are compressed in it: every row is new to its cache (16 rows, 4 a step: at most four steps)."""
+        lengths = [(CONTEXT, ANSWER, QUESTION + 1)] * 16
+        objective = dict(
+            encoder=dict(layers=ENCODER_LAYERS), stage2=dict(train="qkv", encoder_mode="eval"),
+            rates=dict(train=[GROUP]), segment=dict(tokens=CONTEXT), prompt=dict(add_bos=False, qa_template="{prompt}"))
+        spec = self.spec(
+            "gmsa-questions", "gmsa-finetune", lengths, None, PAIRS, objective=objective,
+            columns=dict(text="prompt", prompt="rejected", response="chosen"))
+        soft = CONTEXT // GROUP
+        rows, seen = soft + QUESTION + ANSWER, causal(soft + QUESTION + ANSWER)
+        encoder, alignment = Arithmetic(self.shape, ENCODER_LAYERS), Arithmetic(self.shape, 1)
+        trained = sum(a * b for a, b in self.work.linears[:3]) * self.work.layers
+        flops = PAIRS * (
+            encoder.forward(CONTEXT, 0, causal(CONTEXT)) + alignment.forward(soft, 0, causal(soft))
+            + 2 * self.work.forward(rows, ANSWER, seen) + 4 * self.work.layers * self.work.queries * seen
+            + 2 * trained * rows)
+        peer = ["--rows", self.rows("gmsa-questions", lengths, False), "--batch", PAIRS, "--layers", ENCODER_LAYERS,
+                "--group", GROUP, "--finetune"]
+        return self.case("gmsa-finetune", None, False, "tokens", PAIRS * CONTEXT, flops, spec, {
+            "torch": (False, "gmsa.py", peer), "torch tuned": (True, "gmsa.py", peer)})
+
+    # How the cost grows: hone beside itself
+
+    def scaling(self):
+        """All threads beside one thread, and beside as many workers of one thread on the same base."""
+        for case in (self.sft(0), self.dpo(RANK)):
+            case.name, case.peers = f"scaling: {case.name}", {}
+            case.own = {"hone, one thread": (1, 1), "hone, two workers of one thread": (2, 1)}
+            yield case
+
+    def length(self, tokens):
+        """Steps of as many tokens in rows of another length: only attention's own share may grow."""
+        lengths = [(tokens // 2, tokens - tokens // 2, 1)] * 16
+        return self.plain(f"length {tokens}", lengths, LONG // tokens)
+
+    def rows_in_file(self, count):
+        return self.plain(f"{count} rows", [(256, 256, 1)] * count, 4)
+
+    def plain(self, kind, lengths, batch):
+        name = "sft-" + kind.replace(" ", "-")
+        spec = self.spec(name, "sft", lengths, RANK, batch, objective={"loss_on": "all"})
+        tokens = sum(lengths[0][:2])
+        flops = batch * self.work.step(tokens, tokens - 1, causal(tokens), RANK)
+        case = self.case("sft", RANK, False, "tokens", batch * tokens, flops, spec, {})
+        case.name += ", " + kind
+        return case
+
     # Inference
 
     def generate(self, batch):
@@ -109,7 +163,7 @@ class Cases:
         seen = causal(PROMPT + RESPONSE)
         flops = batch * self.work.forward(PROMPT + RESPONSE, RESPONSE, seen)
         return Case(
-            f"generate, batch {batch}", "tokens", batch * RESPONSE, flops, ["generate", self.folder, *arguments], {
+            f"generate, batch {batch}", "tokens", batch * RESPONSE, flops, ["generate", self.folder, *arguments, "--precision", self.precision], {
                 "torch": (False, "generate.py", ["--model", self.folder, *arguments]),
                 "torch tuned": (True, "generate.py", ["--model", self.folder, *arguments])})
 
@@ -119,7 +173,9 @@ class Cases:
         seen = causal(PROMPT) + 2 * causal(RESPONSE, PROMPT)
         flops = pairs * self.work.forward(PROMPT + 2 * RESPONSE, 2 * RESPONSE, seen)
         peer = ["--model", self.folder, "--rows", rows, "--batch", pairs]
-        return Case("reference scoring", "pairs", pairs, flops, ["score", self.folder, rows, "--pairs", pairs], {
+        return Case(
+            "reference scoring", "pairs", pairs, flops,
+            ["score", self.folder, rows, "--pairs", pairs, "--precision", self.precision], {
             "torch": (False, "score.py", peer), "torch tuned": (True, "score.py", peer)})
 
     # Shared
@@ -131,7 +187,7 @@ class Cases:
         return inputs.rows(self.home, f"{name}-ragged" if ragged else name, lengths)
 
     def spec(self, name, method, lengths, rank, batch, objective, ragged=False, columns=None):
-        rows = self.rows({"sft": "sft", "gmsa": "gmsa"}.get(name, "pairs"), lengths, ragged)
+        rows = self.rows(name if name.startswith(("sft", "gmsa")) else "pairs", lengths, ragged)
         spec = dict(
             name="bench", method=method, model=str(self.folder), resources=dict(cpus=2),
             dataset=dict(train=str(rows), **({"columns": columns} if columns else {})), objective=objective,

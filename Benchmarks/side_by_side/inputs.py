@@ -41,9 +41,10 @@ def tokenizer(vocabulary):
         post_processor=None, decoder=level, model=model)
 
 
-def model_folder(bench, home, shape):
-    """A folder with random weights, made once."""
-    folder = home / "models" / shape
+def model_folder(bench, home, shape, precision):
+    """A folder with random weights, made once: with bf16 the file holds bfloat16, as published models do."""
+    name = shape if precision == "fp32" else f"{shape}-{precision}"
+    folder = home / "models" / name
     if not (folder / "tokenizer.json").exists():
         pattern = home / "shapes" / shape
         pattern.mkdir(parents=True, exist_ok=True)
@@ -51,7 +52,8 @@ def model_folder(bench, home, shape):
         (pattern / "config.json").write_text(json.dumps(configuration(shape)))
         if not folder.exists():
             subprocess.run(
-                [bench, "model", "--shape", pattern, "--parent", folder.parent, "--name", shape], check=True)
+                [bench, "model", "--shape", pattern, "--parent", folder.parent, "--name", name,
+                 "--precision", precision], check=True)
         # Last of all: what is complete has it.
         (folder / "tokenizer_config.json").write_text(json.dumps(
             dict(bos_token="<s>", eos_token="</s>", pad_token="<pad>", add_bos_token=False)))

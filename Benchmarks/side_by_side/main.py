@@ -34,35 +34,62 @@ def options():
     return found
 
 
-def run(command, environment):
-    """The JSON line that a contender ends with, or why there is none."""
-    done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not lines:
-        return dict(error=(done.stderr.strip().splitlines() or ["no output"])[-1][:300])
+def run(commands, environment):
+    """What programs that run at once did together, or why they did not: the slowest one's seconds for a share of the
+    work each, the sum of their memory."""
+    running = [
+        subprocess.Popen(
+            list(map(str, command)), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for command in commands]
+    results = [result(program, *program.communicate()) for program in running]
+    failed = next((found for found in results if "error" in found), None)
+    if failed or len(results) == 1:
+        return failed or results[0]
+    return dict(
+        results[0], seconds=[max(times) / len(results) for times in zip(*(found["seconds"] for found in results))],
+        peak_rss_bytes=sum(found["peak_rss_bytes"] for found in results))
+
+
+def result(program, output, errors):
+    """The JSON line that a program ends with, or why there is none."""
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    if program.returncode or not lines:
+        return dict(error=(errors.strip().splitlines() or ["no output"])[-1][:300])
     return json.loads(lines[-1])
 
 
 def contenders(case, settings, precision, home):
-    """Name, command and environment of everybody who does a case, hone first."""
+    """Name, commands and environment of everybody who does a case, hone first."""
     times = ["--threads", settings.threads, "--repeats", settings.repeats]
-    yield "hone", [os.environ["HONE_BENCH"], *case.hone, *times], machine.hone_environment()
+    yield "hone", [[os.environ["HONE_BENCH"], *case.hone, *times]], machine.hone_environment()
+    for name, (copies, threads) in case.own.items():
+        commands = [
+            [os.environ["HONE_BENCH"], *apart(case.hone, copy), "--threads", threads, "--repeats", settings.repeats]
+            for copy in range(copies)]
+        yield name, commands, machine.hone_environment()
     for name, (tuned, script, arguments) in case.peers.items():
         if settings.contender and not any(wanted in name for wanted in settings.contender):
             continue
         command = [os.environ["HONE_PYTHON"], HERE.parent / "peers/speed" / script, *arguments, *times,
                    "--precision", precision]
-        yield name, command, machine.peer_environment(home, settings.threads, tuned)
+        yield name, [command], machine.peer_environment(home, settings.threads, tuned)
+
+
+def apart(arguments, copy):
+    """The arguments with a directory that no other copy has."""
+    return [
+        f"{value}-{copy}" if before == "--directory" else value
+        for before, value in zip(["", *arguments], arguments)]
 
 
 def measure(case, settings, precision, home):
     """Rounds of all contenders, one after the other."""
     results = {}
     for _ in range(settings.rounds):
-        for name, command, environment in contenders(case, settings, precision, home):
+        for name, commands, environment in contenders(case, settings, precision, home):
             limits = machine.limits(home, settings.threads)
             started = time.time()
-            result = run(command, environment)
+            result = run(commands, environment)
             print(f"{case.name}: {name}: {describe(result)}, {time.time() - started:.0f} s", file=sys.stderr)
             results.setdefault(name, []).append(dict(result, limits=limits, load=os.getloadavg()[0]))
     return results
@@ -75,8 +102,8 @@ def describe(result):
 def selected(settings, home):
     """Every case that was asked for, with its shape and precision."""
     for shape in settings.shape:
-        folder = inputs.model_folder(os.environ["HONE_BENCH"], home, shape)
         for precision in settings.precision:
+            folder = inputs.model_folder(os.environ["HONE_BENCH"], home, shape, precision)
             for case in Cases(home, folder, shape, precision).all():
                 if not settings.only or any(wanted in case.name for wanted in settings.only):
                     yield shape, precision, case

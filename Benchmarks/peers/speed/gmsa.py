@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A step of GMSA's first stage: encoder layers with adapters, means of groups, one alignment layer, frozen decoder."""
+"""A step of GMSA's first stage: encoder layers with adapters, means of groups, one alignment layer, frozen decoder.
+With --finetune one of its second stage: the compressor is frozen, and the decoder's q, k and v learn to answer questions."""
 import copy
 
 import torch
@@ -25,8 +26,13 @@ def main():
     arguments.add_argument("--layers", type=int, default=8)
     arguments.add_argument("--group", type=int, default=4)
     arguments.add_argument("--instruction", default="")
+    arguments.add_argument("--finetune", action="store_true")
     options = timed.parsed(arguments)
     model = timed.opened(options).requires_grad_(False).eval()
+    timed.measured(options, finetuning(options, model) if options.finetune else autoencoding(options, model))
+
+
+def autoencoding(options, model):
     from peft import LoraConfig, get_peft_model
     encoder = get_peft_model(
         first_layers(model, options.layers),
@@ -55,7 +61,37 @@ def main():
         timed.clipped_step(trained, update)
         return loss.detach()
 
-    timed.measured(options, step)
+    return step
+
+
+def finetuning(options, model):
+    encoder, alignment = first_layers(model, options.layers), first_layers(model, 1)
+    trained = torch.nn.ModuleList(
+        layer.self_attn.get_submodule(name) for layer in model.model.layers for name in ("q_proj", "k_proj", "v_proj"))
+    trained.requires_grad_(True)
+    update = timed.optimizer(trained)
+    rows = timed.batches(timed.token_rows(options, "prompt", "rejected", "chosen"), options.batch)
+    embed = model.get_input_embeddings()
+
+    def step():
+        contexts, questions, answers = (torch.tensor(part) for part in zip(*next(rows)))
+        questions = questions[:, :-1]   # rejected rows end with the end token, questions do not
+        batch, length = contexts.shape
+        with timed.autocast(options):
+            with torch.no_grad():
+                hidden = encoder(inputs_embeds=embed(contexts), use_cache=False).last_hidden_state
+                merged = hidden.view(batch, length // options.group, options.group, -1).mean(2)
+                soft = alignment(inputs_embeds=merged, use_cache=False).last_hidden_state
+                asked = embed(torch.cat([questions, answers], 1))
+            inputs = torch.cat([soft.to(asked.dtype), asked], 1)
+            count = answers.shape[1]
+            output = model.model(inputs_embeds=inputs, use_cache=False).last_hidden_state[:, -count - 1:-1]
+            loss = F.cross_entropy(model.lm_head(output).float().flatten(0, 1), answers.flatten())
+        loss.backward()
+        timed.clipped_step(trained, update)
+        return loss.detach()
+
+    return step
 
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
 package import Compute
 package import JobModel
 
-extension JobSpec {
-    /// In what a team for this job multiplies, where the processor can.
+extension Precision {
+    /// In what a team multiplies, where the processor can.
     package var products: ProductPrecision {
-        switch train.precision {
+        switch self {
         case .fp32: .full
         case .bf16: .bfloat16
         }
     }
+}
+
+extension JobSpec {
+    /// In what a team for this job multiplies, where the processor can.
+    package var products: ProductPrecision { train.precision.products }
 
     /// A word for the log when the job asks for products that this processor does not have.
     func fallback(of team: ThreadTeam) -> String? {
