@@ -8,7 +8,10 @@ import JobModel
 struct HoneBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hone-bench", abstract: "Times steps, generation and scoring; one JSON line for each call.",
-        subcommands: [RandomModel.self, TimedSteps.self, TimedGeneration.self, TimedScoring.self, TimedSoftTokens.self])
+        subcommands: [
+            RandomModel.self, TimedSteps.self, TimedGeneration.self, TimedScoring.self, TimedSoftTokens.self,
+            TimedTokenization.self,
+        ])
 }
 
 extension Precision: ExpressibleByArgument {}
