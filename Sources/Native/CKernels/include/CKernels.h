@@ -141,8 +141,8 @@ int hone_f32_multiply(const hone_operand *a, const hone_operand *b, float *c, si
 
 // ---- few_rows.c ------------------------------------------------------------------------------------------------
 
-// As `hone_f32_multiply` for few rows and contiguous depths: b, which may be narrow, is read once, from memory, and nothing
-// is packed. Sums have another order than those of `hone_f32_multiply`, the same for any number of rows.
+// As `hone_f32_multiply` for few rows and contiguous depths: b, which may be narrow, is read once, from memory, and
+// nothing is packed. Sums have another order than those of `hone_f32_multiply`, the same for any number of rows.
 enum { hone_f32_most_rows = 32 };
 void hone_f32_multiply_rows(const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows,
                             size_t columns, size_t depth, float scale, int accumulate);
