@@ -1,4 +1,5 @@
 import Foundation
+import JobModel
 import Testing
 
 /// A list of files in dataset.train, from the drop directory to the artifacts.
