@@ -80,7 +80,9 @@ package enum SafetensorsWriter {
     private static func header(_ tensors: [TensorToWrite], _ metadata: [String: String]) -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {
-            let texts = metadata.sorted { $0.key < $1.key }.map { "\(JSONValue.quoted($0.key)):\(JSONValue.quoted($0.value))" }
+            let texts = metadata.sorted { $0.key < $1.key }.map { key, value in
+                "\(JSONValue.quoted(key)):\(JSONValue.quoted(value))"
+            }
             members.append("\"__metadata__\":{\(texts.joined(separator: ","))}")
         }
         var offset = 0

@@ -69,7 +69,8 @@ package final class WeightFiles: Sendable {
             throw SafetensorsError(
                 file: index, found: "no strict JSON (\(error))", expected: "an object with weight_map")
         }
-        guard case .object(let fields) = json, case .object(let members)? = fields["weight_map"], !members.isEmpty else {
+        guard case .object(let fields) = json, case .object(let members)? = fields["weight_map"], !members.isEmpty
+        else {
             throw SafetensorsError(file: index, found: "no weight_map", expected: "weight_map: tensor to file name")
         }
         return try members.map { name, value in

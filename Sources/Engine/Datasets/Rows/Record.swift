@@ -71,9 +71,8 @@ struct Record {
         } catch {
             // Says what to do about another encoding, where that is the fault.
             _ = try UTF8Text.string(bytes)
-            throw RowProblem(
-                found: "a row that is not JSON (byte \(error.offset + 1): \(error.found) in place of \(error.expected))",
-                expected: "one JSON object")
+            let place = "byte \(error.offset + 1): \(error.found) in place of \(error.expected)"
+            throw RowProblem(found: "a row that is not JSON (\(place))", expected: "one JSON object")
         }
     }
 
