@@ -32,8 +32,8 @@ struct QueueSet: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "set", abstract: "Change the limits of a queue at once; what runs goes on.",
         discussion: """
-            It holds until it is set again, also over restarts of the daemon. --reset goes back to hone.yaml. It takes root, \
-            the user of the daemon, or a group of admin_groups.
+            It holds until it is set again, also over restarts of the daemon. --reset goes back to hone.yaml. It takes \
+            root, the user of the daemon, or a group of admin_groups.
 
               hone queue set night --max-running 2 --max-cpus 8
               hone queue set default --max-running 0      # nothing more starts from this queue
@@ -78,8 +78,8 @@ struct QueueSet: ParsableCommand {
 private func show(_ queues: [QueueRecord], _ output: JSONOption) throws {
     if output.json { return try printJSON(queues) }
     var table = Table([
-        ("QUEUE", .left), ("RUNNING", .right), ("OF", .right), ("CPUS", .right), ("PRIORITY", .right), ("WAITING", .right),
-        ("HELD", .right), ("", .left),
+        ("QUEUE", .left), ("RUNNING", .right), ("OF", .right), ("CPUS", .right), ("PRIORITY", .right),
+        ("WAITING", .right), ("HELD", .right), ("", .left),
     ])
     for queue in queues {
         func count(_ states: JobState...) -> String { "\(states.reduce(0) { $0 + (queue.jobs[$1.rawValue] ?? 0) })" }

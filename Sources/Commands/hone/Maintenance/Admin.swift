@@ -58,8 +58,8 @@ struct Bundle: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Collect what is known of a job into one file, to be shown to somebody else.",
         discussion: """
-            Its specification, result, status, metrics, logs, events and what the queue knows; no checkpoint, no model, no \
-            data. Needs tar.
+            Its specification, result, status, metrics, logs, events and what the queue knows; no checkpoint, no model, \
+            no data. Needs tar.
 
               hone admin bundle 42
               hone admin bundle smol-dpo --output /tmp/job.tar.gz
@@ -100,7 +100,9 @@ struct Bundle: AsyncParsableCommand {
         if fileKind("\(run.path)/log") == .directory {
             try FileManager.default.copyItem(atPath: "\(run.path)/log", toPath: "\(folder)/log")
         }
-        if let details = try view.details(number) { try durableCreate(JSONCoding.encode(details), at: "\(folder)/job.json") }
+        if let details = try view.details(number) {
+            try durableCreate(JSONCoding.encode(details), at: "\(folder)/job.json")
+        }
         let events = try view.events(of: number, limit: 10_000).map { try JSONCoding.encode($0) + [UInt8(ascii: "\n")] }
         try durableCreate(Array(events.joined()), at: "\(folder)/events.jsonl")
     }

@@ -5,9 +5,9 @@ struct Clean: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Remove checkpoints and artifacts of jobs that ended long ago.",
         discussion: """
-            Of your own jobs; root, the user of the daemon and the groups of admin_groups clean everybody's. Specifications, \
-            results, metrics and logs stay, and everything of jobs that others wait for or that are quarantined. A job that \
-            was cleaned can be tried again, but begins at its first step.
+            Of your own jobs; root, the user of the daemon and the groups of admin_groups clean everybody's. \
+            Specifications, results, metrics and logs stay, and everything of jobs that others wait for or that are \
+            quarantined. A job that was cleaned can be tried again, but begins at its first step.
 
               hone clean --dry-run
               hone clean --older 7d --keep-artifacts

@@ -33,7 +33,9 @@ extension SQLiteJobStore {
     package func requestCleaning(of job: Int64, what: [String], actor: String, now: Timestamp) async throws {
         try await write(actor, now: now) { writer in
             let state = try writer.lifecycle(of: job).state
-            guard state.isFinished else { throw StoreError.refused("job \(job) is \(state.rawValue) and keeps its files") }
+            guard state.isFinished else {
+                throw StoreError.refused("job \(job) is \(state.rawValue) and keeps its files")
+            }
             let waiting = try Int64.fetchOne(
                 writer.database,
                 sql: """

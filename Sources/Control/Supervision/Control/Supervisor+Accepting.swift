@@ -8,9 +8,11 @@ import Systemd
 extension Supervisor {
     /// Makes a job of the specification in `bytes` (YAML or JSON), which belongs to whoever asks, as the kernel says.
     ///
-    /// When this returns, the job is on the disk. A client that gets no answer may ask again without making a second job
-    /// if its specification has an `idempotency_key`.
-    package func accept(_ bytes: [UInt8], by requester: Requester) async throws -> (answer: ControlAnswer, isNew: Bool) {
+    /// When this returns, the job is on the disk. A client that gets no answer may ask again without making a second
+    /// job if its specification has an `idempotency_key`.
+    package func accept(
+        _ bytes: [UInt8], by requester: Requester
+    ) async throws -> (answer: ControlAnswer, isNew: Bool) {
         let format = Self.format(of: bytes)
         let name = DropName(format == .json ? "request.json" : "request.yaml")
         let job = try await checked(bytes, format, owner: requester.uid, named: name)

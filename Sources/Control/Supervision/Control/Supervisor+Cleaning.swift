@@ -25,7 +25,8 @@ extension Supervisor {
             last = end
         }
         if !wanted.dryRun && !answer.jobs.isEmpty {
-            logger.notice("removed \(ByteSize(answer.bytes)) of \(answer.jobs.count) jobs, asked for by \(requester.actor)")
+            let what = "\(ByteSize(answer.bytes)) of \(answer.jobs.count) jobs"
+            logger.notice("removed \(what), asked for by \(requester.actor)")
         }
         return answer
     }

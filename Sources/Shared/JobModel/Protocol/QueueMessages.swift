@@ -39,8 +39,11 @@ package struct QueueSettings: Sendable, Hashable, Codable, CustomStringConvertib
     }
 
     package var description: String {
-        [maxRunning.map { "at most \($0) jobs" }, maxCpus.map { "at most \($0) cores" }, priority.map { "priority \($0)" }]
-            .compactMap { $0 }.joined(separator: ", ")
+        let parts = [
+            maxRunning.map { "at most \($0) jobs" }, maxCpus.map { "at most \($0) cores" },
+            priority.map { "priority \($0)" },
+        ]
+        return parts.compactMap { $0 }.joined(separator: ", ")
     }
 }
 
