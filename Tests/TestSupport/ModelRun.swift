@@ -18,14 +18,14 @@ package final class ModelRun {
 
     package init(
         _ model: LanguageModel, _ ids: [Int32], _ layout: SequenceLayout, _ targets: HeadTargets,
-        recording: DecoderStack.Recording = .full, request: HeadRequest = [], pass: Pass = Pass(),
-        gradients: Gradients = [.inputs, .parameters], team: ThreadTeam
+        recording: DecoderStack.Recording = .full, reading: [Int32]? = nil, request: HeadRequest = [],
+        pass: Pass = Pass(), gradients: Gradients = [.inputs, .parameters], team: ThreadTeam
     ) throws {
         func layOut(
             _ context: Context
         ) -> (LanguageModel.Activations, HeadScores, HeadScratch, Matrix) {
             (
-                model.activations(for: layout, recording: recording, context),
+                model.activations(for: layout, recording: recording, reading: reading, context),
                 HeadScores(count: targets.count, request, in: context.arena),
                 model.head.scratch(count: targets.count, request, in: context.arena),
                 context.arena.matrix(targets.count, 1)

@@ -7,7 +7,7 @@ import Training
 
 /// The ways of preference training that the loop must keep its promises for.
 enum TinyCase: String, CaseIterable, Sendable {
-    case dpo, chosenLikelihood, tiDPO, paperTable, release, noTriplet, everySecondStep, referenceImportance
+    case dpo, chosenLikelihood, hinge, ipo, robust, lengthNormalized, tdpo1, tdpo2, tiDPO, paperTable, release, noTriplet, everySecondStep, referenceImportance
     case chosenPrefix, teacherForced, responseNLL, margin, adapter, adapterDropout
 
     var objective: Objective {
@@ -18,6 +18,12 @@ enum TinyCase: String, CaseIterable, Sendable {
         case .chosenLikelihood:
             var dpo = DPOObjective()
             dpo.sftWeight = 0.5
+            return .dpo(dpo)
+        case .hinge, .ipo, .robust, .lengthNormalized, .tdpo1, .tdpo2:
+            var dpo = DPOObjective()
+            dpo.loss = pairLoss
+            dpo.labelSmoothing = self == .robust ? 0.1 : 0
+            dpo.beta = self == .ipo ? 0.5 : 0.1
             return .dpo(dpo)
         case .tiDPO, .adapter, .adapterDropout: break
         case .paperTable: TIDPOPreset.paperTable.apply(to: &objective)
@@ -36,6 +42,18 @@ enum TinyCase: String, CaseIterable, Sendable {
         }
         objective.anchorMaxNew = 6
         return .tiDPO(objective)
+    }
+
+    private var pairLoss: DPOObjective.Loss {
+        switch self {
+        case .hinge: .hinge
+        case .ipo: .ipo
+        case .robust: .robust
+        case .lengthNormalized: .lengthNormalized
+        case .tdpo1: .tdpo1
+        case .tdpo2: .tdpo2
+        default: .sigmoid
+        }
     }
 
     var adapter: JobModel.AdapterSettings? {

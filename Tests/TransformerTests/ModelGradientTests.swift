@@ -13,8 +13,8 @@ struct ModelGradientTests {
 
     /// Two trees: a shared prompt with two branches, and a plain sequence.
     private func sharedRun(
-        _ model: LanguageModel, recording: DecoderStack.Recording = .full, request: HeadRequest = [],
-        pass: Pass = Pass()
+        _ model: LanguageModel, recording: DecoderStack.Recording = .full, readsTargets: Bool = false,
+        request: HeadRequest = [], pass: Pass = Pass()
     ) throws -> ModelRun {
         let layout = SequenceLayout.sharedPrompt([(prompt: 4, branches: [3, 2]), (prompt: 5, branches: [])])
         let ids = tinyTokens(layout.tokenCount, seed: 7)
@@ -22,8 +22,8 @@ struct ModelGradientTests {
         let rows: [Int32] = [3, 4, 5, 3, 7, 9, 10, 11, 12]
         let targets: [Int32] = [4, 5, 6, 7, 8] + ids[10...13].map { $0 }
         return try ModelRun(
-            model, ids, layout, HeadTargets(rows: rows, ids: targets), recording: recording, request: request,
-            pass: pass, team: team)
+            model, ids, layout, HeadTargets(rows: rows, ids: targets), recording: recording,
+            reading: readsTargets ? rows : nil, request: request, pass: pass, team: team)
     }
 
     /// A loss with a different weight on every target.
@@ -43,8 +43,21 @@ struct ModelGradientTests {
 
     @Test(arguments: TinyModel.allCases, [DecoderStack.Recording.full, .blockInputs])
     func everyParameter(_ kind: TinyModel, _ recording: DecoderStack.Recording) throws {
+        try expectGradientsOfEveryParameter(kind, recording, readsTargets: false)
+    }
+
+    /// The last block computes nothing but keys and values of the rows that predict no target.
+    @Test(arguments: TinyModel.allCases, [DecoderStack.Recording.full, .blockInputs])
+    func everyParameterWithRowsLeftOut(_ kind: TinyModel, _ recording: DecoderStack.Recording) throws {
+        try expectGradientsOfEveryParameter(kind, recording, readsTargets: true)
+    }
+
+    private func expectGradientsOfEveryParameter(
+        _ kind: TinyModel, _ recording: DecoderStack.Recording, readsTargets: Bool
+    ) throws {
         let model = try kind.model(headChunkRows: 4, team: team)
-        let run = try sharedRun(model, recording: recording)
+        let run = try sharedRun(model, recording: recording, readsTargets: readsTargets)
+        #expect((run.activations.stack.selection != nil) == readsTargets)
         _ = gradients(run)
         let store = try #require(model.parameters)
         for entry in store.entries {

@@ -98,13 +98,23 @@ package func attentionBackward(
     shape: AttentionShape, qGradient dq: Matrix, kGradient dk: Matrix, vGradient dv: Matrix,
     scratch: AttentionScratch, _ context: Context
 ) {
+    attentionBackward(
+        dOut, q: q, k: k, v: v, out: out, logSumExp: logSumExp, spans: layout.spans, trees: layout.trees, shape: shape,
+        qGradient: dq, kGradient: dk, vGradient: dv, scratch: scratch, context)
+}
+
+/// The same over any spans. Those of different `trees` share no keys.
+package func attentionBackward(
+    _ dOut: Matrix, q: Matrix, k: Matrix, v: Matrix, out: Matrix, logSumExp: Matrix, spans: [AttentionSpan],
+    trees: [Range<Int>], shape: AttentionShape, qGradient dq: Matrix, kGradient dk: Matrix, vGradient dv: Matrix,
+    scratch: AttentionScratch, _ context: Context
+) {
     zero(dk, context)
     zero(dv, context)
     // One task owns the keys of one tree and one key/value head: nobody else adds to their gradients.
-    context.team.tasks(layout.trees.count * shape.keyValueHeadCount) { task, thread in
-        let tree = layout.trees[task / shape.keyValueHeadCount]
+    context.team.tasks(trees.count * shape.keyValueHeadCount) { task, thread in
         let keyHead = task % shape.keyValueHeadCount
-        for span in layout.spans[tree] {
+        for span in spans[trees[task / shape.keyValueHeadCount]] {
             for head in keyHead * shape.groupSize..<(keyHead + 1) * shape.groupSize {
                 attentionBackward(
                     dOut: shape.head(head, of: dOut), q: shape.head(head, of: q), k: shape.head(keyHead, of: k),

@@ -113,6 +113,8 @@ extension Compressor {
         /// Gradients on their way down: below the alignment norm and layers, of H, below the encoder's norm.
         let mergedGradient, stateGradient, encoderGradient: Matrix
         let linear: LinearGroup.Activations?
+        /// Rows of the encoder whose input gradient is read.
+        let memoryRows: RowSelection?
 
         /// Groups × hidden: Z. Without recording, later layers use its memory.
         package var merged: Matrix { alignment.input }
@@ -125,7 +127,10 @@ extension Compressor {
         let (arena, width) = (context.arena, encoder.hiddenSize)
         let (tokens, groups) = (layout.encoder.tokenCount, layout.merged.tokenCount)
         func gradient(_ rows: Int) -> Matrix { arena.matrix(recording == .none ? 0 : rows, width) }
-        let encoderPass = encoder.activations(for: layout.encoder, recording: recording, context)
+        // Memory tokens are all that is read of the encoder; without them every row belongs to a group.
+        let memoryRows = layout.memoryRows.flatMap { $0.map { Int32($0) } }
+        let encoderPass = encoder.activations(
+            for: layout.encoder, recording: recording, reading: memoryRows.isEmpty ? nil : memoryRows, context)
         return Activations(
             encoder: encoderPass,
             alignment: alignment.activations(for: layout.merged, recording: recording, context),
@@ -134,7 +139,7 @@ extension Compressor {
             softTokens: arena.matrix(groups, width), softTokenGradient: gradient(groups),
             mergedGradient: gradient(groups), stateGradient: gradient(tokens),
             encoderGradient: encoderNorm == nil ? gradient(0) : gradient(tokens),
-            linear: linear?.activations(groups, in: arena))
+            linear: linear?.activations(groups, in: arena), memoryRows: RowSelection(memoryRows, of: layout.encoder))
     }
 
     /// The soft tokens of packed contexts, also in `activations.softTokens`.
@@ -184,7 +189,8 @@ extension Compressor {
         GroupMerge.backward(a.mergedGradient, layout.groups, stateGradient: a.stateGradient, context)
         let gradient = encodedGradient(a, context)
         encoder.backward(
-            gradient, layout.encoder, a.encoder, inputGradient: weights.memory != nil, pass, context)
+            gradient, layout.encoder, a.encoder, inputGradient: weights.memory != nil, inputRows: a.memoryRows, pass,
+            context)
         guard let memory = weights.memory?.gradient, context.gradients.contains(.parameters) else { return }
         for slots in layout.memoryRows {
             accumulate(gradient.rows(slots), into: memory.rows(0..<slots.count), context)

@@ -3,8 +3,8 @@ package import Transformer
 
 /// A language model that reads soft tokens in front of its tokens: the decoder of both stages.
 ///
-/// Frozen (autoencoder) it computes input gradients only; in fine-tuning soft tokens are constants and its own
-/// parameters get gradients.
+/// Frozen (autoencoder) it computes input gradients only, and those of soft tokens alone; in fine-tuning soft tokens are constants and its own
+/// parameters get gradients. The last layer computes rows that predict a target; of the others it needs keys and values.
 package struct SoftPromptDecoder {
     /// The decoder.
     package let model: LanguageModel
@@ -22,6 +22,8 @@ package struct SoftPromptDecoder {
         package let scores: HeadScores
         let head: HeadScratch
         let scoreGradient: Matrix
+        /// Rows whose input gradient is read: soft tokens and the learned prompt; nil for all.
+        let inputRows: RowSelection?
     }
 
     /// Lays out the memory of a pass over `layout`, and of its adjoint unless nothing is recorded.
@@ -30,11 +32,14 @@ package struct SoftPromptDecoder {
         _ context: Context
     ) -> Activations {
         let count = layout.targets.count
+        let inputs = layout.softRows.flatMap(\.rows) + layout.promptRows
         return Activations(
-            model: model.activations(for: layout.sequences, recording: recording, context),
+            model: model.activations(
+                for: layout.sequences, recording: recording, reading: layout.targets.rows, context),
             scores: HeadScores(count: count, request, in: context.arena),
             head: model.head.scratch(count: count, request, in: context.arena),
-            scoreGradient: context.arena.matrix(count, 1))
+            scoreGradient: context.arena.matrix(count, 1),
+            inputRows: trainsEmbedding ? nil : RowSelection(inputs.map { Int32($0) }, of: layout.sequences))
     }
 
     /// Hidden states of every row; they stay in `activations.model.hidden`.
@@ -77,7 +82,7 @@ package struct SoftPromptDecoder {
         model.head.scoreAndBackward(
             HeadGradient(logProbabilities: a.scoreGradient), hidden: a.model.hidden, layout.targets, into: a.scores,
             a.head, hiddenGradient: a.model.hiddenGradient, context)
-        let input = model.backward(nil, layout.sequences, a.model, pass, context)
+        let input = model.backward(nil, layout.sequences, a.model, inputRows: a.inputRows, pass, context)
         if let softTokenGradient {
             for soft in layout.softRows { softTokenGradient.rows(soft.softTokens).copy(from: input.rows(soft.rows)) }
         }

@@ -64,7 +64,7 @@ package struct MemoryPlan: Sendable, Hashable, Codable {
         let layout = SequenceLayout(lengths: Array(repeating: length, count: spec.train.microbatch))
         let pass = Workspace.byteCount(team) {
             SequencePass(
-                model, layout, count: layout.tokenCount, recording: spec.train.recompute ? .blockInputs : .full,
+                model, layout, .everyRow(of: layout), recording: spec.train.recompute ? .blockInputs : .full,
                 .statistics, $0)
         }
         let count = model.weights.elementCount

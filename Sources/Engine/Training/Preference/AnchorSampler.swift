@@ -78,7 +78,8 @@ package struct AnchorSampler {
         let packed = PackedTrees(pairs.map { PromptTree(prompt: $0.prompt, branches: [$0.chosen]) })
         let sampler = TokenSampler(sampling(step))
         return try workspace.with { context in
-            let activations = model.activations(for: packed.layout, recording: .none, context)
+            let activations = model.activations(
+                for: packed.layout, recording: .none, reading: packed.headRows, context)
             return (activations, context.arena.matrix(1, model.configuration.vocabularySize))
         } _: { memory, context in
             let (activations, logits) = memory

@@ -10,6 +10,8 @@ struct PreferencePass {
         /// nil: the reference does not run in this pass.
         let referenceRecording: DecoderStack.Recording?
         let request: HeadRequest
+        /// Whether attribution starts from the last token of each response, which predicts nothing.
+        let readsLastTokens: Bool
     }
 
     let policy: LanguageModel.Activations
@@ -26,9 +28,10 @@ struct PreferencePass {
         _ model: LanguageModel, reference: LanguageModel?, _ batch: PreferenceBatch, _ shape: Shape, _ context: Context
     ) {
         let (layout, arena, count) = (batch.packed.layout, context.arena, batch.targets.count)
-        policy = model.activations(for: layout, recording: shape.policyRecording, context)
+        let reading = batch.targets.rows + (shape.readsLastTokens ? batch.lastTokenRows : [])
+        policy = model.activations(for: layout, recording: shape.policyRecording, reading: reading, context)
         self.reference = shape.referenceRecording.flatMap { recording in
-            reference.map { $0.activations(for: layout, recording: recording, context) }
+            reference.map { $0.activations(for: layout, recording: recording, reading: reading, context) }
         }
         scores = HeadScores(count: count, shape.request, in: arena)
         referenceScores = self.reference == nil ? nil : HeadScores(count: count, [], in: arena)
@@ -37,6 +40,13 @@ struct PreferencePass {
         maxima = HeadMaxima(count: 2 * batch.pairs.count, in: arena)
         logProbabilityGradient = arena.matrix(count, 1)
         divergenceGradient = arena.matrix(shape.request.contains(.divergence) ? count : 0, 1)
+    }
+}
+
+extension PreferenceBatch {
+    /// Rows of the last token of every chosen and rejected response.
+    var lastTokenRows: [Int32] {
+        pairs.flatMap { [$0.chosen, $0.rejected] }.map { Int32($0.tokenRows.upperBound - 1) }
     }
 }
 

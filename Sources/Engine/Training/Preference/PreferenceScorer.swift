@@ -145,7 +145,8 @@ extension PreferenceScorer {
         return PreferencePass.Shape(
             policyRecording: recording,
             referenceRecording: attributes ? policy.recording : runsReference ? DecoderStack.Recording.none : nil,
-            request: plan.objective.needsDivergence ? request.union(.divergence) : request)
+            request: plan.objective.needsDivergence ? request.union(.divergence) : request,
+            readsLastTokens: plan.importance?.attribution.target == .afterLast)
     }
 
     private func needsAttribution(_ input: Input) -> Bool {
@@ -209,7 +210,7 @@ extension PreferenceScorer {
 extension PreferenceScorer {
     private func evaluate(
         _ input: Input, _ batch: PreferenceBatch, _ result: PassResult, _ anchorScores: [[Double]]?,
-        _ objective: PreferenceObjective<SigmoidLoss>
+        _ objective: PreferenceObjective<NamedPairLoss>
     ) -> [Output] {
         let memory = result.memory
         func scores(

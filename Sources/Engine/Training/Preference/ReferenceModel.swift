@@ -20,7 +20,7 @@ package struct ReferenceModel {
     package func score(_ batch: PreferenceBatch, _ workspace: Workspace) throws -> [Double] {
         try model.check(batch.packed.ids, batch.packed.layout)
         return try workspace.with {
-            SequencePass(model, batch.packed.layout, count: batch.targets.count, recording: .none, [], $0)
+            SequencePass(model, batch.packed.layout, batch.targets, recording: .none, [], $0)
         } _: { memory, context in
             let hidden = model.forward(batch.packed.ids, batch.packed.layout, memory.activations, pass, context)
             model.head.score(hidden, batch.targets, into: memory.scores, memory.head, context)
@@ -32,7 +32,7 @@ package struct ReferenceModel {
     func byteCount(_ pairs: [EncodedPair], sharesPrompts: Bool, _ workspace: Workspace) -> Int {
         let batch = PreferenceBatch(pairs, sharesPrompts: sharesPrompts)
         return Workspace.byteCount(workspace.team) {
-            SequencePass(model, batch.packed.layout, count: batch.targets.count, recording: .none, [], $0)
+            SequencePass(model, batch.packed.layout, batch.targets, recording: .none, [], $0)
         }
     }
 
@@ -43,7 +43,7 @@ package struct ReferenceModel {
         let targets = HeadTargets(rows: packed.headRows, ids: packed.targets)
         try model.check(packed.ids, packed.layout)
         return try workspace.with {
-            SequencePass(model, packed.layout, count: targets.count, recording: .none, [], $0)
+            SequencePass(model, packed.layout, targets, recording: .none, [], $0)
         } _: { memory, context in
             let hidden = model.forward(packed.ids, packed.layout, memory.activations, pass, context)
             model.head.score(hidden, targets, into: memory.scores, memory.head, context)

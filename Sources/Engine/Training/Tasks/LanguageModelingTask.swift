@@ -54,7 +54,7 @@ package final class LanguageModelingTask: TrainingTask {
         let (model, targets) = (policy.model, HeadTargets(rows: packed.headRows, ids: packed.targets))
         try model.check(packed.ids, packed.layout)
         return try workspace.with(gradients: .parameters) {
-            SequencePass(model, packed.layout, count: targets.count, recording: policy.recording, [], $0)
+            SequencePass(model, packed.layout, targets, recording: policy.recording, [], $0)
         } _: { memory, context in
             let a = memory.activations
             model.forward(packed.ids, packed.layout, a, pass, context)
@@ -91,7 +91,7 @@ package final class LanguageModelingTask: TrainingTask {
         let (model, targets) = (policy.model, HeadTargets(rows: packed.headRows, ids: packed.targets))
         try model.check(packed.ids, packed.layout)
         try workspace.with {
-            SequencePass(model, packed.layout, count: targets.count, recording: .none, .statistics, $0)
+            SequencePass(model, packed.layout, targets, recording: .none, .statistics, $0)
         } _: { memory, context in
             let hidden = model.forward(packed.ids, packed.layout, memory.activations, Pass(), context)
             model.head.score(hidden, targets, into: memory.scores, memory.head, context)
@@ -143,12 +143,13 @@ extension LanguageModelingTask: MemoryPlanning {
         let rows = min(spec.train.microbatch, examples.count)
         let layout = SequenceLayout(lengths: Array(repeating: length, count: rows))
         return Workspace.byteCount(workspace.team) {
-            SequencePass(policy.model, layout, count: layout.tokenCount, recording: policy.recording, .statistics, $0)
+            SequencePass(policy.model, layout, .everyRow(of: layout), recording: policy.recording, .statistics, $0)
         }
     }
 }
 
-/// Memory of one pass over packed sequences, with one log-probability per target.
+/// Memory of one pass over packed sequences, with one log-probability per target. Only the rows that predict a target are
+/// computed to the end.
 struct SequencePass {
     let activations: LanguageModel.Activations
     let scores: HeadScores
@@ -157,13 +158,22 @@ struct SequencePass {
     let gradient: Matrix
 
     init(
-        _ model: LanguageModel, _ layout: SequenceLayout, count: Int, recording: DecoderStack.Recording,
+        _ model: LanguageModel, _ layout: SequenceLayout, _ targets: HeadTargets, recording: DecoderStack.Recording,
         _ request: HeadRequest, _ context: Context
     ) {
-        activations = model.activations(for: layout, recording: recording, context)
+        let count = targets.count
+        activations = model.activations(for: layout, recording: recording, reading: targets.rows, context)
         scores = HeadScores(count: count, request, in: context.arena)
         head = model.head.scratch(count: count, request, in: context.arena)
         gradient = context.arena.matrix(count, 1)
+    }
+}
+
+extension HeadTargets {
+    /// A target for every row: the most that a pass over a layout can be asked for.
+    static func everyRow(of layout: SequenceLayout) -> HeadTargets {
+        HeadTargets(
+            rows: (0..<Int32(layout.tokenCount)).map { $0 }, ids: Array(repeating: 0, count: layout.tokenCount))
     }
 }
 

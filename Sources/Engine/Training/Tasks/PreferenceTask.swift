@@ -95,17 +95,19 @@ package final class PreferenceTask: TrainingTask {
         }
     }
 
-    /// Policy and reference are the same model before the first update, so the loss of every pair is ln 2. Anything
-    /// else means that the reference is not what it should be.
+    /// Policy and reference are the same model before the first update, so the loss of every pair is known: ln 2 for
+    /// everything that is a sigmoid. Anything else means that the reference is not what it should be.
     private func checkStart(_ outputs: [PreferenceScorer.Output], _ rows: [Int]) throws {
         guard scorer.reference.isStart, scorer.policy.pass(seed: 0, step: 0, microbatch: 0).dropout == nil else {
             return
         }
-        for (row, output) in zip(rows, outputs) where abs(output.outcome.baseLoss - log(2)) > 1e-3 {
+        let expected = scorer.plan.objective.lossAtStart
+        let tolerance = 1e-3 * max(1, expected)
+        for (row, output) in zip(rows, outputs) where abs(output.outcome.baseLoss - expected) > tolerance {
             let place = examples.dataset.place(ofRow: examples.row(of: row))
             throw TrainingError.data(
                 "self-check before the first update: the loss of \(place) is \(output.outcome.baseLoss), expected "
-                    + "ln 2 = 0.6931 as policy and reference are the same model; the reference scores are not its own")
+                    + "\(expected) as policy and reference are the same model; the reference scores are not its own")
         }
     }
 

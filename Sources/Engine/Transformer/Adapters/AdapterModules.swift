@@ -112,7 +112,7 @@ struct AdapterModules {
         let known = table.linearNames
         if case .named(let names) = settings.targets {
             let modules = linears.map(\.module)
-            for name in names where !modules.contains(where: { Self.names(name, $0) }) {
+            for name in names where !isExcluded(name) && !modules.contains(where: { Self.names(name, $0) }) {
                 throw .unknownAdapterTarget(file: file, target: name, known: known)
             }
         }

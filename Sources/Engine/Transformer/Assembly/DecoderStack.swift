@@ -16,11 +16,14 @@ package struct DecoderStack {
     package let blocks: [DecoderBlock]
     /// Channels of the residual stream.
     package let hiddenSize: Int
+    /// The last block, for passes of whose output only some rows are read.
+    private let top: SelectedBlock?
 
     /// A stack of blocks that all work on `hiddenSize` channels.
     package init(blocks: [DecoderBlock], hiddenSize: Int) {
         self.blocks = blocks
         self.hiddenSize = hiddenSize
+        top = blocks.last.flatMap(SelectedBlock.init)
     }
 
     /// Memory of one pass over one layout.
@@ -32,6 +35,8 @@ package struct DecoderStack {
         /// One for each block, or one that all use.
         let blocks: [DecoderBlock.Activations]
         let scratch: DecoderBlock.Scratch?
+        /// The rows of the output that are computed; nil for all.
+        package let selection: RowSelection?
         let tokens: Int
         let depth: Int
 
@@ -52,7 +57,12 @@ package struct DecoderStack {
     }
 
     /// Lays out the memory of a pass, and of its adjoint unless nothing is recorded.
-    package func activations(for layout: SequenceLayout, recording: Recording, _ context: Context) -> Activations {
+    ///
+    /// - Parameter reading: the rows of the output that somebody reads; nil for all. The last block computes no others:
+    ///   they are zero, and so must be their gradients.
+    package func activations(
+        for layout: SequenceLayout, recording: Recording, reading: [Int32]? = nil, _ context: Context
+    ) -> Activations {
         let (tokens, arena) = (layout.tokenCount, context.arena)
         let streams = arena.matrix((recording == .none ? 2 : blocks.count + 1) * tokens, hiddenSize)
         let kept = recording == .full ? blocks.count : min(1, blocks.count)
@@ -62,47 +72,69 @@ package struct DecoderStack {
             scratch: blocks.first?.scratch(
                 tokens, AttentionScratch(layout: layout, in: arena, team: context.team), backward: recording != .none,
                 in: arena),
+            selection: top == nil ? nil : reading.flatMap { RowSelection($0, of: layout) },
             tokens: tokens, depth: blocks.count)
     }
 
     /// Runs the blocks on `activations.input` and returns the output, a window of the activations.
     ///
-    /// - Parameter afterBlock: called with the number and activations of each block as soon as it has run.
+    /// - Parameter afterBlock: called with the number, keys and values of each block as soon as it has run.
     package func forward(
         _ layout: SequenceLayout, _ a: Activations, _ pass: Pass, _ context: Context,
-        afterBlock: (Int, DecoderBlock.Activations) -> Void = { _, _ in }
+        afterBlock: (Int, _ keys: Matrix, _ values: Matrix) -> Void = { _, _, _ in }
     ) -> Matrix {
         guard let scratch = a.scratch else { return a.input }
-        for (index, block) in blocks.enumerated() {
-            let own = a.block(index, of: block)
-            block.forward(a.stream(index), layout, into: a.stream(index + 1), own, scratch, pass, context)
-            afterBlock(index, own)
+        for index in blocks.indices {
+            let (keys, values) = run(index, layout, a, scratch, pass, context)
+            afterBlock(index, keys, values)
         }
         return a.output
     }
 
+    /// One block; the same bits whenever it runs.
+    private func run(
+        _ index: Int, _ layout: SequenceLayout, _ a: Activations, _ scratch: DecoderBlock.Scratch, _ pass: Pass,
+        _ context: Context
+    ) -> (keys: Matrix, values: Matrix) {
+        let (block, x, y) = (blocks[index], a.stream(index), a.stream(index + 1))
+        let own = a.block(index, of: block)
+        if let (top, rows) = selected(index, a) {
+            let part = top.viewing(own, rows)
+            top.forward(x, layout, rows, into: y, part, scratch, pass, context)
+            return (part.attention.key, part.attention.value)
+        }
+        block.forward(x, layout, into: y, own, scratch, pass, context)
+        return (own.attention.key, own.attention.value)
+    }
+
+    /// The last block of a pass with a selection.
+    private func selected(_ index: Int, _ a: Activations) -> (SelectedBlock, RowSelection)? {
+        guard index == blocks.count - 1, let top, let rows = a.selection else { return nil }
+        return (top, rows)
+    }
+
     /// `gradient` holds ∂/∂output and becomes ∂/∂input, unless `inputGradient` is false: then the first block computes
     /// only its parameters' part and `gradient` ends without meaning.
+    ///
+    /// - Parameter inputRows: the rows of ∂/∂input that somebody reads; the others end without meaning. Nil for all.
     package func backward(
         _ gradient: Matrix, _ layout: SequenceLayout, _ a: Activations, inputGradient: Bool = true,
-        _ pass: Pass, _ context: Context
+        inputRows: RowSelection? = nil, _ pass: Pass, _ context: Context
     ) {
         guard let scratch = a.scratch else { return }
         precondition(a.recording != .none, "a pass that recorded nothing has no adjoint")
         for (index, block) in blocks.enumerated().reversed() {
-            if a.recording == .blockInputs { recompute(block, index, layout, a, scratch, pass, context) }
-            block.backward(
-                gradient, input: a.stream(index), layout, a.block(index, of: block), scratch,
-                inputGradient: inputGradient || index > 0, pass, context)
+            if a.recording == .blockInputs { _ = run(index, layout, a, scratch, pass, context) }
+            let (x, own, wantsInput) = (a.stream(index), a.block(index, of: block), inputGradient || index > 0)
+            if let (top, rows) = selected(index, a) {
+                top.backward(
+                    gradient, input: x, layout, rows, top.viewing(own, rows), scratch, inputGradient: wantsInput, pass,
+                    context)
+            } else {
+                block.backward(
+                    gradient, input: x, layout, own, scratch, inputGradient: wantsInput,
+                    inputRows: index == 0 ? inputRows : nil, pass, context)
+            }
         }
-    }
-
-    /// The block's output lands where it was before: the same bits.
-    private func recompute(
-        _ block: DecoderBlock, _ index: Int, _ layout: SequenceLayout, _ a: Activations,
-        _ scratch: DecoderBlock.Scratch, _ pass: Pass, _ context: Context
-    ) {
-        block.forward(
-            a.stream(index), layout, into: a.stream(index + 1), a.block(index, of: block), scratch, pass, context)
     }
 }

@@ -39,13 +39,16 @@ package struct LanguageModel {
     }
 
     /// Lays out the memory of a pass over `layout`, and of its adjoint unless nothing is recorded.
+    ///
+    /// - Parameter reading: the rows of `hidden` that somebody reads, nil for all. Others have no meaning, and nothing may
+    ///   be added to their gradients.
     package func activations(
-        for layout: SequenceLayout, recording: DecoderStack.Recording, _ context: Context
+        for layout: SequenceLayout, recording: DecoderStack.Recording, reading: [Int32]? = nil, _ context: Context
     ) -> Activations {
         let (tokens, arena) = (layout.tokenCount, context.arena)
         let differentiated = recording == .none ? 0 : tokens
         return Activations(
-            stack: stack.activations(for: layout, recording: recording, context),
+            stack: stack.activations(for: layout, recording: recording, reading: reading, context),
             inverseRMS: arena.matrix(tokens, 1), hidden: arena.matrix(tokens, configuration.hiddenSize),
             hiddenGradient: arena.matrix(differentiated, configuration.hiddenSize),
             streamGradient: arena.matrix(differentiated, configuration.hiddenSize))
@@ -74,10 +77,13 @@ package struct LanguageModel {
     /// where `context` asks for them and returns ∂/∂embeddings (tokens × hidden), which has no meaning unless it asks
     /// for inputs or embeddings are trained. May be called again on the same activations with another hidden gradient.
     ///
-    /// - Parameter ids: nil when the input was not looked up in the embedding.
+    /// - Parameters:
+    ///   - ids: nil when the input was not looked up in the embedding.
+    ///   - inputRows: the rows of ∂/∂embeddings that somebody reads, nil for all; a trained embedding reads all of `ids`.
     @discardableResult
     package func backward(
-        _ ids: [Int32]?, _ layout: SequenceLayout, _ a: Activations, _ pass: Pass, _ context: Context
+        _ ids: [Int32]?, _ layout: SequenceLayout, _ a: Activations, inputRows: RowSelection? = nil, _ pass: Pass,
+        _ context: Context
     ) -> Matrix {
         let trainsEmbedding = ids != nil && embedding.weight.wantedGradient(context) != nil
         zero(a.streamGradient, context)
@@ -86,7 +92,8 @@ package struct LanguageModel {
             context)
         stack.backward(
             a.streamGradient, layout, a.stack,
-            inputGradient: trainsEmbedding || context.gradients.contains(.inputs), pass, context)
+            inputGradient: trainsEmbedding || context.gradients.contains(.inputs),
+            inputRows: trainsEmbedding ? nil : inputRows, pass, context)
         if let ids { embedding.backward(a.streamGradient, ids: ids, context) }
         return a.streamGradient
     }

@@ -75,13 +75,15 @@ package struct DecoderBlock {
     }
 
     /// `gradient` holds ∂/∂y and becomes ∂/∂x (unless `inputGradient` is false, when only parameters get theirs).
+    ///
+    /// - Parameter inputRows: the rows of ∂/∂x that somebody reads; nil for all.
     package func backward(
         _ gradient: Matrix, input x: Matrix, _ layout: SequenceLayout, _ a: Activations, _ s: Scratch,
-        inputGradient: Bool, _ pass: Pass, _ context: Context
+        inputGradient: Bool, inputRows: RowSelection? = nil, _ pass: Pass, _ context: Context
     ) {
         feedForward.backward(gradient, input: a.middle, a.feedForward, s.feedForward, s.adapters, pass, context)
         attention.backward(
             gradient, input: x, layout, a.attention, s.attention, attention: s.scores, s.adapters,
-            inputGradient: inputGradient, pass, context)
+            inputGradient: inputGradient, inputRows: inputRows, pass, context)
     }
 }

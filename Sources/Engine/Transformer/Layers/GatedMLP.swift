@@ -46,6 +46,13 @@ package struct GatedMLP {
         let activatedGradient: Matrix
         let expandedGradient: Matrix
         let normedGradient: Matrix
+
+        func rows(_ count: Int) -> Scratch {
+            func part(_ matrix: Matrix) -> Matrix { matrix.rows(0..<count) }
+            return Scratch(
+                activatedGradient: part(activatedGradient), expandedGradient: part(expandedGradient),
+                normedGradient: part(normedGradient))
+        }
     }
 
     /// Lays out the memory of the adjoint.

@@ -38,6 +38,8 @@ package struct LinearGroup {
     let biases: [Run]
     let adapters: AdapterGroup?
     let adapterRoom: AdapterRoom
+    private let members: [Member]
+    private let dropout: AdapterDropout?
 
     /// - Parameters:
     ///   - dropout: the rate on the input of the adapters.
@@ -58,6 +60,7 @@ package struct LinearGroup {
                 runs.append(Run(weight: weight, columns: columns[index]))
             }
         }
+        (self.members, self.dropout) = (members, dropout)
         self.columns = columns
         self.runs = runs
         outputWidth = end
@@ -68,6 +71,9 @@ package struct LinearGroup {
         adapters = AdapterGroup(zip(members, columns).map { ($0.adapter, $1) }, dropout: dropout)
         adapterRoom = room ?? AdapterRoom(rank: adapters?.totalRank ?? 0, dropsInput: adapters?.dropout != nil)
     }
+
+    /// Some of the linears, which draw the same dropout masks as they do here.
+    func part(_ indices: ClosedRange<Int>) -> LinearGroup { LinearGroup(Array(members[indices]), dropout: dropout) }
 
     /// What a pass keeps for its adjoint.
     package struct Activations: BitwiseCopyable {

@@ -173,7 +173,7 @@ struct AdapterGroup {
 
     private func mask(_ pass: Pass) -> DropoutMask? {
         guard let dropout, let stream = pass.dropout else { return nil }
-        return DropoutMask(rate: dropout.rate, stream: stream, first: UInt64(dropout.group) << 40)
+        return DropoutMask(rate: dropout.rate, stream: stream, first: UInt64(dropout.group) << 40, rows: pass.rows)
     }
 }
 
@@ -182,8 +182,14 @@ private struct DropoutMask {
     let rate: Double
     let stream: RandomStream
     let first: UInt64
+    let rows: RowSelection?
 
     func apply(to x: Matrix, into y: Matrix, _ context: Context) {
-        dropout(x, into: y, rate: rate, stream: stream, first: first, context)
+        guard let rows else { return dropout(x, into: y, rate: rate, stream: stream, first: first, context) }
+        for run in rows.runs {
+            dropout(
+                x.rows(run.places), into: y.rows(run.places), rate: rate, stream: stream,
+                first: first + UInt64(run.rows.lowerBound * x.columns), context)
+        }
     }
 }

@@ -143,11 +143,11 @@ package struct SelfAttention {
     }
 
     /// `gradient` holds ∂/∂h and becomes ∂/∂x: the residual path needs no work. With `inputGradient` false only the
-    /// parameters' part is computed and `gradient` is left as it is.
+    /// parameters' part is computed and `gradient` is left as it is; with `inputRows` only those rows of it get a meaning.
     package func backward(
         _ gradient: Matrix, input x: Matrix, _ layout: SequenceLayout, _ a: Activations, _ s: Scratch,
-        attention scores: AttentionScratch, _ adapters: AdapterScratch, inputGradient: Bool, _ pass: Pass,
-        _ context: Context
+        attention scores: AttentionScratch, _ adapters: AdapterScratch, inputGradient: Bool,
+        inputRows: RowSelection? = nil, _ pass: Pass, _ context: Context
     ) {
         output.backward(
             gradient, input: a.mixed, a.output, adapters, inputGradient: s.mixedGradient, pass, context)
@@ -159,7 +159,11 @@ package struct SelfAttention {
         rotate(dq, positions: layout.positions, table: rotary, inverse: true, context)
         normBackward(keyNorm, dk, a.keyInverseRMS, member: 1, a, s, context)
         normBackward(queryNorm, dq, a.queryInverseRMS, member: 0, a, s, context)
-        let wantsNormed = inputGradient || norm.weight.wantedGradient(context) != nil
+        let trainsNorm = norm.weight.wantedGradient(context) != nil
+        let wantsNormed = inputGradient || trainsNorm
+        if inputGradient, !trainsNorm, let inputRows {
+            return backward(gradient, input: x, rows: inputRows, a, s, adapters, pass, context)
+        }
         projections.backward(
             s.projectedGradient, input: a.normed, a.projections, adapters,
             inputGradient: wantsNormed ? s.normedGradient : nil, pass, context)
@@ -167,6 +171,26 @@ package struct SelfAttention {
         norm.backward(
             s.normedGradient, input: x, inverseRMS: a.inverseRMS, inputGradient: inputGradient ? gradient : nil,
             context)
+    }
+
+    /// The end of the adjoint for some rows: the others' projections get no input gradient.
+    private func backward(
+        _ gradient: Matrix, input x: Matrix, rows: RowSelection, _ a: Activations, _ s: Scratch,
+        _ adapters: AdapterScratch, _ pass: Pass, _ context: Context
+    ) {
+        projections.backward(
+            s.projectedGradient, input: a.normed, a.projections, adapters, inputGradient: nil,
+            pass, context.asking(for: context.gradients.intersection(.parameters)))
+        rows.gatherInPlace(s.projectedGradient)
+        let selected = 0..<rows.count
+        projections.backward(
+            s.projectedGradient.rows(selected), input: a.normed.rows(selected), a.projections.rows(rows.count), adapters,
+            inputGradient: s.normedGradient.rows(selected), pass.on(rows), context.asking(for: .inputs))
+        for run in rows.runs {
+            norm.backward(
+                s.normedGradient.rows(run.places), input: x.rows(run.rows), inverseRMS: a.inverseRMS.rows(run.rows),
+                inputGradient: gradient.rows(run.rows), context)
+        }
     }
 
     /// Where attention's adjoint writes: straight beside each other, or apart when head norms come in between.

@@ -90,7 +90,8 @@ private struct Generation {
         guard layout.segments.count == count else { throw ModelError.emptyPrompt }
         try model.check(request.prompts.flatMap { $0 }, layout)
         let capacity = zip(starts, request.maximumNewTokens).map { min($0 + $1, model.contextLength) }.max() ?? 0
-        prompt = model.activations(for: layout, recording: .none, context)
+        prompt = model.activations(
+            for: layout, recording: .none, reading: layout.segments.map { Int32($0.tokens.upperBound - 1) }, context)
         caches = model.stack.caches(sequences: count, capacity: max(1, capacity), in: context.arena)
         decoding = model.stack.decodingActivations(rows: count, capacity: max(1, capacity), context)
         hidden = context.arena.matrix(count, width)
@@ -105,11 +106,10 @@ private struct Generation {
     mutating func prefill(_ onToken: (Int, Int32) -> Void) {
         guard !active.isEmpty else { return }
         embedPrompts()
-        let output = model.stack.forward(layout, prompt.stack, pass, context) { index, activations in
+        let output = model.stack.forward(layout, prompt.stack, pass, context) { index, keys, values in
             for (sequence, segment) in layout.segments.enumerated() {
                 caches[index].store(
-                    keys: activations.attention.key.rows(segment.tokens),
-                    values: activations.attention.value.rows(segment.tokens), sequence: sequence, from: 0)
+                    keys: keys.rows(segment.tokens), values: values.rows(segment.tokens), sequence: sequence, from: 0)
             }
         }
         let last = active.map { Int32(layout.segments[$0].tokens.upperBound - 1) }

@@ -12,8 +12,9 @@ enum CrossChecks {
         case .pretrain(var settings):
             PretrainChecks.run(&settings, spec, &reader)
             spec.objective = .pretrain(settings)
+        case .dpo(let settings): checkPairLoss(settings, &reader)
         case .tiDPO(let settings): checkImportance(settings, spec, &reader)
-        case .sft, .dpo, .gmsaAutoencoder, .gmsaFinetune: break
+        case .sft, .gmsaAutoencoder, .gmsaFinetune: break
         }
     }
 
@@ -112,7 +113,7 @@ enum CrossChecks {
         case .cached where needsDistribution:
             reader.report(
                 "reference",
-                "the objective compares whole distributions (kl_alpha, kl_coef or a tdpo base); write live"
+                "the objective compares whole distributions (kl_alpha, kl_coef, tdpo1 or tdpo2); write live"
                     + (spec.adapter == nil ? "" : " or adapter_off") + ", or another model")
         default: break
         }
@@ -125,6 +126,21 @@ enum CrossChecks {
         }
         if spec.checkpoint.keepBest != nil {
             reader.report("checkpoint.keep_best", "no metric of an evaluation without dataset.eval")
+        }
+    }
+
+    /// A key that the loss does not read would be a silent no-op. Resolved specifications spell out all defaults.
+    private static func checkPairLoss(_ settings: DPOObjective, _ reader: inout SpecReader) {
+        let (loss, defaults) = (settings.loss, DPOObjective())
+        if settings.labelSmoothing > 0, !loss.takesLabelSmoothing {
+            reader.report(
+                "objective.label_smoothing", "only sigmoid and robust have one; loss is \(loss.rawValue)")
+        }
+        if settings.ipoLengthNorm != defaults.ipoLengthNorm, loss != .ipo {
+            reader.report("objective.ipo_length_norm", "only ipo reads it; loss is \(loss.rawValue)")
+        }
+        if settings.klAlpha != defaults.klAlpha, loss != .tdpo2 {
+            reader.report("objective.kl_alpha", "only tdpo2 reads it; loss is \(loss.rawValue)")
         }
     }
 
@@ -149,7 +165,11 @@ enum CrossChecks {
 extension Objective {
     /// Whether its loss compares whole next-token distributions with the reference.
     package var needsReferenceDistribution: Bool {
-        guard case .tiDPO(let settings) = self else { return false }
-        return settings.baseObjective != .dpo || settings.klAlpha > 0 || settings.klCoefficient > 0
+        switch self {
+        case .dpo(let settings): settings.loss.comparesDistributions
+        case .tiDPO(let settings):
+            settings.baseObjective != .dpo || settings.klAlpha > 0 || settings.klCoefficient > 0
+        case .pretrain, .sft, .gmsaAutoencoder, .gmsaFinetune: false
+        }
     }
 }

@@ -34,11 +34,14 @@ enum ObjectiveTables {
 
     static let dpo = Section<DPOObjective>(
         [
-            .value("loss", \.loss, .word, "the loss on the margin of a pair"),
+            .value(
+                "loss", \.loss, .word, "the loss on the margin of a pair, TRL's loss_type; sigmoid is DPO itself"),
             .value("beta", \.beta, .number(.positive), "scale of the implicit reward"),
             .value(
                 "label_smoothing", \.labelSmoothing, .number(NumberRange(lower: .including(0), upper: .excluding(0.5))),
-                "probability that a label is wrong"),
+                "probability that a label is wrong, for sigmoid (cDPO) and robust"),
+            .value("ipo_length_norm", \.ipoLengthNorm, .flag, "ipo: log-ratios per token instead of their sums"),
+            .value("kl_alpha", \.klAlpha, .number(.notNegative), "tdpo2: weight of the sequential KL difference"),
             .value(
                 "sft_weight", \.sftWeight, .number(.notNegative),
                 "weight of the negative log-likelihood of the chosen response"),
