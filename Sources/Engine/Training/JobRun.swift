@@ -64,11 +64,19 @@ package struct JobRun {
         }
         var artifacts = try DurableDirectory(in: directory.path, name: "artifacts", temporaryName: "artifacts.tmp")
         try task.export(into: &artifacts, after: state)
+        if [.gmsaAutoencoder, .gmsaFinetune].contains(spec.method) { try addLogs(to: &artifacts, after: state) }
         try stop.check()
         try FailPoint.io("export.before_rename", directory.path)
         try artifacts.publish()
         FailPoint.reach("export.after_rename")
         return artifacts.files
+    }
+
+    /// How a compressor was trained and what it measured, beside it: both are the same bytes in a resumed run.
+    private func addLogs(to artifacts: inout DurableDirectory, after state: TrainingState) throws {
+        try artifacts.add("train_log.jsonl", copying: directory.metrics)
+        let evaluation = try JSONCoding.encode(evaluation(state.evaluationMetrics))
+        try artifacts.add("eval.json") { try $0.write(evaluation) }
     }
 
     private func result(_ state: TrainingState, _ files: [WrittenFile], usage: WorkerUsage) -> ResultRecord {

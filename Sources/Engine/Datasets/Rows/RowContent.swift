@@ -59,7 +59,30 @@ package enum CompletionRow: Sendable, Equatable {
     case messages([ChatMessage])
 }
 
+/// A question with the answers that count as right.
+package struct QuestionRow: Sendable, Equatable {
+    /// What is asked.
+    package let prompt: String
+    /// The references in the order of the file; the first one that is not empty is trained.
+    package let answers: [String]
+
+    /// A question with its answers.
+    package init(prompt: String, answers: [String]) {
+        self.prompt = prompt
+        self.answers = answers
+    }
+}
+
 extension Dataset {
+    /// A question and its answers, which may be one string or a list of them.
+    /// - Throws: `DatasetError` naming file, line and field of what is missing or of the wrong kind.
+    package func question(_ row: Int) throws -> QuestionRow {
+        let record = try record(row)
+        return try locatingProblems(row) { () throws(RowProblem) in
+            QuestionRow(prompt: try record.text(columns.prompt), answers: try record.texts(columns.completion))
+        }
+    }
+
     /// One row of a preference dataset.
     /// - Throws: `DatasetError` naming file, line and field of what is missing or of the wrong kind.
     package func preference(_ row: Int) throws -> PreferenceRow {

@@ -107,6 +107,7 @@ private enum RowKind: String {
     static func guess(_ dataset: Dataset) -> RowKind {
         for row in 0..<min(dataset.count, 16) {
             if (try? dataset.preference(row)) != nil { return .preference }
+            if (try? dataset.question(row)) != nil { return .completion }
             switch try? dataset.completion(row) {
             case .completion: return .completion
             case .messages: return .conversation
@@ -140,7 +141,8 @@ private struct RowCensus {
             switch kind {
             case .preference: add(try dataset.preference(row), row)
             case .text: count([.text(try dataset.text(row))])
-            case .completion, .conversation: add(try dataset.completion(row), row)
+            case .completion: try addCompletion(row, dataset)
+            case .conversation: add(try dataset.completion(row), row)
             }
         } catch {
             problems.append("\(error)")
@@ -163,6 +165,17 @@ private struct RowCensus {
             if response.characters == 0 { noteEmpty(row) }
         case .messages(let messages): count([.messages(messages)])
         case .text(let text): count([.text(text)])
+        }
+    }
+
+    /// Questions of gmsa-finetune may have a list of answers.
+    private mutating func addCompletion(_ row: Int, _ dataset: Dataset) throws {
+        do {
+            add(try dataset.completion(row), row)
+        } catch {
+            guard let question = try? dataset.question(row) else { throw error }
+            let answer = question.answers.first { !$0.isEmpty } ?? ""
+            add(.completion(prompt: .text(question.prompt), completion: .text(answer)), row)
         }
     }
 

@@ -7,6 +7,8 @@ struct QuestionRows {
     struct Question {
         let context: [Int32]
         let prompt: [Int32]
+        /// All answers that count as right, in words; `answer` is the first of them that is not empty.
+        let references: [String]
         /// With the end token, where the tokenizer has one.
         let answer: [Int32]
     }
@@ -65,16 +67,16 @@ struct QuestionRows {
 
     func question(_ row: Int) throws -> Question {
         let context = codec.encode(try dataset.text(row), false).prefix(maximumLength)
-        guard case .completion(.text(let prompt), .text(let answer)) = try dataset.completion(row) else {
-            throw problem(row, "found messages", "expected prompt and answer as strings")
-        }
-        let ids = codec.encode(answer, false)
+        let question = try dataset.question(row)
+        let references = question.answers.filter { !$0.isEmpty }
+        let ids = references.first.map { codec.encode($0, false) } ?? []
         guard !context.isEmpty, !ids.isEmpty else {
             throw problem(row, "the \(context.isEmpty ? "context" : "answer") has no tokens", "expected at least one")
         }
         return Question(
             context: Array(context),
-            prompt: codec.encode(template.replacing("{prompt}", with: prompt), false),
+            prompt: codec.encode(template.replacing("{prompt}", with: question.prompt), false),
+            references: references,
             answer: ids + (codec.endOfSequence.map { [$0] } ?? []))
     }
 

@@ -26,12 +26,12 @@ struct WrittenAnswers {
         }
     }
 
-    /// Free-running answers against the references.
+    /// Free-running answers against all references of each question.
     func recordAnswers(
         to questions: [QuestionRows.Question], softTokens: [[Real]], rate: Int, into means: inout MetricMeans
     ) throws {
         for (written, question) in zip(try write(softTokens, prompts: questions.map(\.prompt)), questions) {
-            let score = AnswerScore(codec.decode(written), references: [codec.decode(withoutEnd(question.answer))])
+            let score = AnswerScore(codec.decode(written), references: question.references)
             means.record("exact_match@\(rate)", score.exactMatch)
             means.record("f1@\(rate)", settings.f1References == .max ? score.f1 : score.firstF1)
             means.record("substring@\(rate)", score.substring)
