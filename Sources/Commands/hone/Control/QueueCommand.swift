@@ -11,7 +11,17 @@ struct Queue: AsyncParsableCommand {
               hone queue ls                    # the queues, their limits and how full they are
               hone queue set night --max-running 2 --max-cpus 8
             """,
-        subcommands: [Ls.self, QueueList.self, QueueSet.self], defaultSubcommand: Ls.self)
+        subcommands: [QueueJobs.self, QueueList.self, QueueSet.self], defaultSubcommand: QueueJobs.self)
+}
+
+struct QueueJobs: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "jobs", abstract: "The jobs, as `hone ls` lists them (the default).",
+        discussion: "  hone queue --all --limit 20")
+
+    @OptionGroup var listing: Ls
+
+    func run() async throws { try await listing.run() }
 }
 
 struct QueueList: ParsableCommand {
