@@ -23,12 +23,7 @@ MANY void hone_bf16_widen(const uint16_t *from, hone_real *to, size_t count) {
 typedef uint32_t packed;
 typedef __m512bh side;
 
-enum {
-    depth_unit = 2,
-    depth_block = 384,  // of b: a tile of 36 KB
-    row_block = 512,    // of a: 384 KB
-    column_block = 768, // of b: 576 KB
-};
+enum { depth_unit = 2 };
 
 INLINE side load_lanes(const packed *from) { return (side)_mm512_load_si512(from); }
 INLINE side spread_lane(packed lane) { return (side)_mm512_set1_epi32((int)lane); }

@@ -12,12 +12,7 @@
 typedef float packed;
 typedef __m512 side;
 
-enum {
-    depth_unit = 1,
-    depth_block = 288,   // of b: a tile of 54 KB
-    row_block = 512,     // of a: 576 KB
-    column_block = 2304, // of b: 2.6 MB
-};
+enum { depth_unit = 1 };
 
 INLINE side load_lanes(const packed *from) { return _mm512_load_ps(from); }
 INLINE side spread_lane(packed lane) { return _mm512_set1_ps(lane); }

@@ -56,6 +56,8 @@ MANY void hone_gated_silu_gradient(const real *dy, ptrdiff_t dys, const real *ga
     for (ptrdiff_t r = 0; r < rows; r++) {
         const real *d = dy + r * dys, *g = gate + r * gs, *u = up + r * us;
         real *dg = dgate + r * dgs, *du = dup + r * dus;
+        // In place is usual: an element is read before it is written, so vectors are safe.
+#pragma clang loop vectorize(assume_safety)
         for (ptrdiff_t c = 0; c < columns; c++) {
             real sigmoid = (real)1 / ((real)1 + exponential(-g[c]));
             real silu = g[c] * sigmoid, slope = sigmoid + silu * ((real)1 - sigmoid);

@@ -1,14 +1,13 @@
 // The loops that every packed product with AVX-512 has in common, float32.c and bfloat16.c alike.
 //
 // Both sides are packed into strips of sixteen lanes (rows of a, columns of b), unit of depth by unit of depth. A tile of
-// 8 × 48 sums stays in registers over one block of depth; its part of b stays near the first-level cache for all rows, a's
-// block in the second. Every element of c adds its products in the same order, however rows and columns are split.
+// 8 × 48 sums stays in registers over one block of depth; a's block stays in the second-level cache for all columns. Every
+// element of c adds its products in the same order, however rows and columns are split.
 //
 // Before this file is included, the including one defines
 //   TARGET, INLINE     attributes of its functions
 //   packed             type of one lane of one unit of depth
 //   depth_unit         numbers in such a unit
-//   depth_block, row_block, column_block    numbers of a block; they fit the caches
 //   side               type of 16 packed lanes, with load_lanes, spread_lane and multiply_add on it
 //   pack_lanes, pack_depth                  pack one strip from memory in either order
 #pragma once
@@ -19,6 +18,10 @@ enum {
     lanes = 16,
     tile_rows = 8,
     tile_strips = 3,
+    // Deep, so that c is read and written few times: a tile's part of b has 108 KB, and streams from the second level.
+    depth_block = 576 * depth_unit,
+    row_block = 384,    // of a: 864 KB
+    column_block = 768, // of b: 1.7 MB
     strip_size = depth_block / depth_unit * lanes,
 };
 
@@ -35,10 +38,22 @@ TARGET static void pack(
     }
 }
 
+// c's part is on its way while the sums are made: it comes from memory, whatever else lies in the caches.
+INLINE void prefetch_tile(const float *c, size_t stride, size_t rows, const int strips) {
+#pragma clang loop unroll(full)
+    for (int row = 0; row < tile_rows; row++) {
+        if ((size_t)row >= rows) break;
+#pragma clang loop unroll(full)
+        for (int strip = 0; strip < strips; strip++)
+            __builtin_prefetch(c + (size_t)row * stride + strip * lanes, 1, 3);
+    }
+}
+
 // c[8 × up to 48] from half a strip of a and up to three strips of b.
 INLINE void multiply_tile(
     const packed *a, const packed *b, size_t units, float *c, size_t stride, size_t rows, const int strips,
     __mmask16 last, float scale, int accumulate) {
+    prefetch_tile(c, stride, rows, strips);
     __m512 sums[tile_rows][tile_strips];
 #pragma clang loop unroll(full)
     for (int row = 0; row < tile_rows; row++)
