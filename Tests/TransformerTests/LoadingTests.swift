@@ -1,5 +1,6 @@
 import Compute
 import DurableFiles
+import JSON
 import Safetensors
 import TestSupport
 import Testing
