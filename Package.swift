@@ -147,7 +147,12 @@ let testing: [Target] = [
             "TestSupport",
         ]),
     tests("JobModelTests", ["JobModel", "SeededRandom"]),
-    tests("FuzzTests", ["JobModel", "Safetensors", "Datasets", "Tokenization", "SeededRandom"]),
+    tests(
+        "FuzzTests",
+        [
+            "JobModel", "Safetensors", "Datasets", "Tokenization", "ChatTemplates", "Transformer", "ContextCompression",
+            "Training", "Supervision", "Compute", "DurableFiles", "SeededRandom",
+        ]),
     tests("DurableFilesTests", ["DurableFiles", "CDigest"]),
     tests("JobQueueTests", ["JobQueue", "JobModel", grdb]),
     tests("SystemdTests", ["Systemd"]),
@@ -156,7 +161,7 @@ let testing: [Target] = [
         ["Supervision", "JobQueue", "JobModel", "DurableFiles", "CLinux", "SeededRandom", logging]),
     tests(
         "ControlSocketTests",
-        ["ControlSocket", "Supervision", "JobQueue", "JobModel", "DurableFiles", lifecycle, logging]),
+        ["ControlSocket", "Supervision", "JobQueue", "JobModel", "DurableFiles", "SeededRandom", lifecycle, logging]),
     tests("EndToEndTests", ["JobModel", "DurableFiles", "SeededRandom", "honed", "hone", "hone-worker", grdb]),
 ]
 

@@ -1,5 +1,6 @@
 import Foundation
 import JobModel
+import SeededRandom
 import Testing
 
 @testable import Datasets
@@ -14,10 +15,18 @@ struct FuzzTests {
     static let seed = UInt64(ProcessInfo.processInfo.environment["HONE_FUZZ_SEED"] ?? "") ?? 1
 
     /// Runs `body` on `count` texts, which must return or throw; says how many were taken.
-    private func fuzz(
-        _ name: String, _ seeds: [String], words: [String] = [], _ body: (inout Mutator, [UInt8]) throws -> Void
+    func fuzz(
+        _ name: String, _ seeds: [String], words: [String] = [], _ body: (inout TextMutator, [UInt8]) throws -> Void
     ) {
-        var mutator = Mutator(seed: Self.seed, seeds, words: words)
+        fuzz(name, bytes: seeds.map { Array($0.utf8) }, words: words, body)
+    }
+
+    /// The same for files that are no text.
+    func fuzz(
+        _ name: String, bytes seeds: [[UInt8]], words: [String] = [],
+        _ body: (inout TextMutator, [UInt8]) throws -> Void
+    ) {
+        var mutator = TextMutator(seed: Self.seed, seeds, words: words)
         var taken = 0
         for _ in 0..<Self.count {
             let text = mutator.next()

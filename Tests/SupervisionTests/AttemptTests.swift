@@ -59,6 +59,7 @@ struct AttemptTests {
             title: "time limit", exit: .init(.exited(75)), stop: StopLadder(.timeLimit, now: .zero),
             ending: .init(.timeout)),
         Row(title: "no launch", exit: .init(.notLaunched("x")), ending: .init(.launchError)),
+        Row(title: "no files for it", exit: .init(.notPrepared("x")), ending: .init(.ioError)),
     ]
 
     @Test(arguments: rows) func verdicts(_ row: Row) {

@@ -88,6 +88,7 @@ struct InputTests {
     }
 
     @Test func everyFileOfAListIsLookedUpAndKeepsItsPlace() throws {
+        try place.make("datasets/more")
         try place.write("{}\n", to: "datasets/more/train.jsonl")
         let rules = AdmissionRules(
             Configuration(), root: root, machine: Machine(cores: [0, 1], memory: 1 << 40))

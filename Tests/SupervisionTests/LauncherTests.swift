@@ -215,6 +215,18 @@ struct LauncherTests {
         #expect(text.hasPrefix("\(place.path)/nothing: "))
     }
 
+    /// As on a disk that is read-only for a while: the job is tried again, since nothing is wrong with it.
+    @Test func aRunDirectoryThatTakesNoFileIsTheDisksFault() async throws {
+        try durableWrite("in the way", to: run.logs)
+        let result = try await run(Self.hello)
+        guard case .notPrepared(let text) = result.exit.status else {
+            Issue.record("\(result.exit)")
+            return
+        }
+        #expect(text.hasPrefix("\(run.path): ") && result.reports.isEmpty)
+        #expect(AttemptVerdict(result.exit, result: nil, stop: nil).ending == AttemptEnding(.ioError))
+    }
+
     @Test func whatHoldsThePipeAfterTheEndIsKilled() async throws {
         let result = try await run("\(Self.hello); sleep 1000 & echo $! > child; exit 75")
         #expect(result.exit.status == .exited(75))

@@ -12,7 +12,10 @@ final class ToyTask: TrainingTask {
     let evaluates: Bool
     /// Looked at once per microbatch; throws to interrupt.
     var interruption: (Int) throws -> Void = { _ in }
+    /// Looked at once per evaluation, given the number of the evaluation; may ask for a stop.
+    var duringEvaluation: (Int) -> Void = { _ in }
     private(set) var microbatches = 0
+    private var evaluations = 0
     private var loss = 0.0
 
     init(rowCount: Int = 13, evaluates: Bool = false) throws {
@@ -58,6 +61,8 @@ final class ToyTask: TrainingTask {
     }
 
     func evaluate(_ stop: StopSignal) throws -> [String: Double] {
+        duringEvaluation(evaluations)
+        evaluations += 1
         try stop.check()
         return ["loss": (0..<parameters.count).reduce(0) { $0 + Double(abs(parameters.values.base[$1])) }]
     }

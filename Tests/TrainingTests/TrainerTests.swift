@@ -38,11 +38,12 @@ struct ToyRun {
     /// One attempt: trains until the end, or until `interruption` (given the number of the microbatch) throws.
     func attempt(
         fence: Int64 = 1, stop: StopSignal = StopSignal(), observer: any TrainingObserver = SilentObserver(),
-        interruption: @escaping (Int) throws -> Void = { _ in }
+        interruption: @escaping (Int) throws -> Void = { _ in }, duringEvaluation: @escaping (Int) -> Void = { _ in }
     ) throws -> (TrainingState, ToyTask) {
         let team = try ThreadTeam(threads: threads)
         let task = try ToyTask(evaluates: evaluates)
         task.interruption = interruption
+        task.duringEvaluation = duringEvaluation
         let trainer = try Trainer(
             task, settings, in: directory, run: RunIdentity(job: 7, fence: fence, specSha256: "abc"),
             numerics: Numerics(build: "test", team: team), Context(arena: try Arena(byteCount: 1 << 16), team: team),
@@ -96,6 +97,29 @@ struct Crash: Error {}
         #expect(newest == microbatch / 3)
         _ = try run.attempt(fence: 2)
         #expect(try run.outcome() == uninterrupted(run.settings))
+    }
+
+    /// Stopped in the middle of each evaluation: before the first step, within the run, and after the last step, where
+    /// the checkpoint is there already when the next attempt evaluates. Nothing that is left may tell.
+    @Test(arguments: 0..<3, [2, nil])
+    func stoppedInAnEvaluation(evaluation: Int, everySteps: Int?) throws {
+        let scratch = try Scratch()
+        let run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings(everySteps: everySteps))
+        for fence in 1...2 {
+            let stop = StopSignal()
+            #expect(throws: StopSignal.Stopped(mode: .checkpoint)) {
+                // The second attempt begins with the evaluation that the first did not finish.
+                try run.attempt(
+                    fence: Int64(fence), stop: stop,
+                    duringEvaluation: { if $0 == (fence == 1 ? evaluation : 0) { stop.request(.checkpoint) } })
+            }
+        }
+        let store = try CheckpointStore(run.directory.checkpoints, run: RunIdentity(job: 7, fence: 3, specSha256: "abc"))
+        #expect(try store.steps().first == evaluation * 4)
+        let (state, task) = try run.attempt(fence: 3)
+        #expect(task.microbatches == 24 - evaluation * 12 && state.evaluatedStep == 8)
+        #expect(try run.outcome() == uninterrupted(run.settings))
+        #expect(try directoryNames(run.directory.checkpoints).allSatisfy { !$0.hasPrefix(".") })
     }
 
     @Test func everyStepAnAttemptOfItsOwn() throws {

@@ -155,6 +155,8 @@ extension Trainer {
         if state.step == 0 { state.initialMetrics = metrics }
         try write(prefixed(metrics))
         try noteBest()
+        // Only a stop saves a step before its evaluation, but for the first; an undisturbed run knows it.
+        if state.step > 0 && cadence.lastStep == state.step { cadence.saveAgain() }
         observer.progressed(progress())
     }
 

@@ -86,7 +86,7 @@ struct Run: AsyncParsableCommand {
         switch exit.status {
         case .exited(let code): Terminal.complain("the worker ended with \(code); its log is \(log)")
         case .signalled(let number): Terminal.complain("the worker was killed by signal \(number); its log is \(log)")
-        case .notLaunched(let reason): Terminal.complain("no worker: \(reason)")
+        case .notLaunched(let reason), .notPrepared(let reason): Terminal.complain("no worker: \(reason)")
         }
         throw ExitCode.jobFailed
     }

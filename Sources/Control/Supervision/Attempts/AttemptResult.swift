@@ -27,7 +27,7 @@ extension WorkerExit {
         switch status {
         case .exited(let code): (code, nil)
         case .signalled(let signal): (nil, signal)
-        case .notLaunched: (nil, nil)
+        case .notLaunched, .notPrepared: (nil, nil)
         }
     }
 }

@@ -68,6 +68,7 @@ package struct AttemptVerdict: Sendable, Hashable {
             (AttemptEnding(.oom), "killed by the kernel for want of memory")
         case .signalled(let signal): (AttemptEnding(.crash), "the worker was killed by signal \(signal)")
         case .notLaunched(let reason): (AttemptEnding(.launchError), reason)
+        case .notPrepared(let reason): (AttemptEnding(.ioError), reason)
         }
     }
 

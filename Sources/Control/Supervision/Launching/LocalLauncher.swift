@@ -59,11 +59,13 @@ package struct LocalLauncher: WorkerLauncher {
         _ launch: WorkerLaunch, _ orders: AsyncStream<WorkerOrder>,
         _ report: @escaping @Sendable (WorkerReport) async -> Void
     ) async throws -> WorkerExit {
-        try makeDirectory(launch.run.logs)
-        try makeDirectory(launch.run.temporary)
-        let log = try FileDescriptor.open(
-            launch.run.log(attempt: launch.start.attempt), .writeOnly, options: [.append, .create, .closeOnExec],
-            permissions: [.ownerReadWrite, .groupRead])
+        let log: FileDescriptor
+        do {
+            log = try prepareFiles(launch)
+        } catch {
+            // The disk's fault, not the program's: it is worth another try.
+            return WorkerExit(.notPrepared("\(launch.run.path): \(error)"))
+        }
         let killsBefore = ProcessIdentity.outOfMemoryKills()
         let (result, usage) = try await inGroup(for: launch.start) { group in
             try await Subprocess.run(
@@ -82,6 +84,15 @@ package struct LocalLauncher: WorkerLauncher {
         case .exited(let code): WorkerExit(.exited(code), group: usage)
         case .signaled(let signal): WorkerExit(.signalled(signal), outOfMemoryKills: kills, group: usage)
         }
+    }
+
+    /// Makes what a worker finds in its run directory; the opened log of the attempt.
+    private func prepareFiles(_ launch: WorkerLaunch) throws -> FileDescriptor {
+        try makeDirectory(launch.run.logs)
+        try makeDirectory(launch.run.temporary)
+        return try FileDescriptor.open(
+            launch.run.log(attempt: launch.start.attempt), .writeOnly, options: [.append, .create, .closeOnExec],
+            permissions: [.ownerReadWrite, .groupRead])
     }
 
     /// Runs `body` with a group of its own, which is gone afterwards whatever happened.

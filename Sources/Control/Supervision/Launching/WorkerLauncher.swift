@@ -56,6 +56,8 @@ package struct WorkerExit: Sendable, Hashable {
         case signalled(Int32)
         /// There never was a process, or it never said hello.
         case notLaunched(String)
+        /// There never was a process, since the files it needs in its run directory could not be made.
+        case notPrepared(String)
     }
 
     /// What the kernel says.

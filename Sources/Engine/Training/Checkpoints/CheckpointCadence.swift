@@ -22,6 +22,12 @@ struct CheckpointCadence {
     /// Asks for a checkpoint at the next opportunity.
     mutating func saveNow() { isForced = true }
 
+    /// Asks for the newest checkpoint to be written anew: more is known of its step by now.
+    mutating func saveAgain() {
+        lastStep = nil
+        isForced = true
+    }
+
     func isDue(step: Int) -> Bool {
         if lastStep == step { return false }
         if isForced { return true }

@@ -1,17 +1,20 @@
-import SeededRandom
-
 /// Makes broken and strange texts out of good ones, the same for the same seed.
 ///
 /// It knows what the formats are made of (numbers, quoted strings, brackets, lines), since random bytes alone are
 /// refused at the first glance.
-struct Mutator {
+package struct TextMutator {
     private var random: SplitMix64
     private let seeds: [[UInt8]]
     private let words: [[UInt8]]
 
-    init(seed: UInt64, _ seeds: [String], words: [String] = []) {
+    /// Equal seeds give equal texts.
+    ///
+    /// - Parameters:
+    ///   - seeds: good texts to begin with.
+    ///   - words: what the format is made of, beside what is strange everywhere.
+    package init(seed: UInt64, _ seeds: [[UInt8]], words: [String] = []) {
         random = SplitMix64(seed)
-        self.seeds = seeds.map { Array($0.utf8) }
+        self.seeds = seeds
         self.words = (words + Self.strange).map { Array($0.utf8) }
     }
 
@@ -25,13 +28,14 @@ struct Mutator {
     ]
 
     /// The next text.
-    mutating func next() -> [UInt8] {
+    package mutating func next() -> [UInt8] {
         var bytes = seeds[below(seeds.count)]
         for _ in 0...below(random.next() % 8 == 0 ? 24 : 4) { mutate(&bytes) }
         return bytes
     }
 
-    mutating func below(_ bound: Int) -> Int { random.below(max(1, bound)) }
+    /// A number of 0 ..< `bound`, or 0.
+    package mutating func below(_ bound: Int) -> Int { random.below(max(1, bound)) }
 
     private mutating func mutate(_ bytes: inout [UInt8]) {
         let place = below(bytes.count + 1)
