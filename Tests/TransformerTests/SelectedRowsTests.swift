@@ -107,7 +107,7 @@ import Transformer
             for row in wanted {
                 let theirs = Array(expected.inputs[row * columns..<(row + 1) * columns])
                 #expect(
-                    mismatch(found.rows(row..<row + 1).elements.map(Double.init), theirs, limit: limit, "row \(row)")
+                    mismatch(found.rows(row..<row + 1).elements.map { Double($0) }, theirs, limit: limit, "row \(row)")
                         == nil)
             }
         }
