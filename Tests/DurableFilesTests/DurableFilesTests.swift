@@ -110,6 +110,17 @@ final class Scratch {
         }
     }
 
+    @Test func takesThePlaceOfWhatIsThereWhenAsked() throws {
+        let scratch = try Scratch()
+        for text in ["first", "second"] {
+            var directory = try DurableDirectory(in: scratch.path, name: "done", temporaryName: ".tmp")
+            try directory.add(text, text)
+            try directory.publish(replacing: true)
+        }
+        #expect(try directoryNames(scratch.path) == ["done"])
+        #expect(try directoryNames(scratch.path + "/done") == ["second"])
+    }
+
     @Test func neverReplacesWhatIsThere() throws {
         let scratch = try Scratch()
         try makeDirectory(scratch.path + "/done")

@@ -1,7 +1,8 @@
+internal import CLinux
 import Glibc
 
 /// A directory that appears complete or not at all: files are written, hashed and forced to the disk under a
-/// temporary name, then the whole is renamed. A directory that is there already is never replaced.
+/// temporary name, then the whole is renamed. A directory that is there already is replaced only when asked.
 package struct DurableDirectory: ~Copyable {
     /// Where the files lie until `publish()`.
     package let temporaryPath: String
@@ -44,15 +45,25 @@ package struct DurableDirectory: ~Copyable {
     ///
     /// Throws with `EEXIST` when the final name is taken (an empty directory there counts as nothing: the kernel
     /// replaces it in the same act). The owner may call `discard()` after any error.
-    package func publish() throws {
+    /// - Parameter replacing: takes the place of a directory of the final name in one act: at every moment one of the
+    ///   two is there, whole. The earlier one is then removed.
+    package func publish(replacing: Bool = false) throws {
         try syncDirectory(temporaryPath)
-        guard rename(temporaryPath, finalPath) == 0 else {
+        if rename(temporaryPath, finalPath) != 0 {
             let isTaken = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR
-            throw isTaken
-                ? FileError(path: finalPath, operation: "rename", code: EEXIST)
-                : FileError.last("rename", temporaryPath)
+            guard isTaken else { throw FileError.last("rename", temporaryPath) }
+            guard replacing else { throw FileError(path: finalPath, operation: "rename", code: EEXIST) }
+            return try takePlace()
         }
         try syncDirectory(parentDirectory(finalPath))
+    }
+
+    private func takePlace() throws {
+        guard hone_rename_exchange(AT_FDCWD, temporaryPath, AT_FDCWD, finalPath) == 0 else {
+            throw FileError.last("exchange", temporaryPath)
+        }
+        try syncDirectory(parentDirectory(finalPath))
+        try removeTree(temporaryPath)
     }
 
     /// Removes the temporary directory; nothing was published.

@@ -43,7 +43,7 @@ package struct CheckpointStore: Sendable {
     }
 
     /// Writes a checkpoint: files, manifest, rename; then reads it back and verifies every byte. An earlier one of the
-    /// same step is replaced; a crash in the middle of that leaves the checkpoint before it.
+    /// same step is replaced in one act.
     ///
     /// On an error nothing is published and the temporary directory is gone.
     package func write(
@@ -60,8 +60,7 @@ package struct CheckpointStore: Sendable {
             let bytes = try JSONCoding.encode(manifest)
             try directory.add(CheckpointManifest.fileName) { try $0.write(bytes) }
             try FailPoint.io("checkpoint.before_rename", path)
-            if fileKind(directory.finalPath) != .missing { try remove(step) }
-            try directory.publish()
+            try directory.publish(replacing: true)
         } catch {
             try? directory.discard()
             throw error
