@@ -79,6 +79,7 @@ struct TemplateTests {
             ("'x' is string and {} is mapping and [] is iterable and 'x' is not number", "True"),
             ("{'b': [1, 'é\"'], 'a': none} | tojson", "{\"b\": [1, \"é\\\"\"], \"a\": null}"),
             ("{'b': [], 'a': [1]} | tojson(indent=2)", "{\n  \"b\": [],\n  \"a\": [\n    1\n  ]\n}"),
+            ("[1] | tojson(indent=-1)", "[\n1\n]"),
             ("'<a>' | tojson | safe", "\"<a>\""), ("range(1, 6, 2) | list", "[1, 3, 5]"),
             ("strftime_now('%d %b %Y')", "26 Jul 2024"), ("[[2, 'b'], [1, 'a']] | sort | first | last", "a"),
             ("'abc' | reverse ~ 'title'.removeprefix('ti')", "cbatle"), ("' - '.join(['a', 'b'])", "a - b"),
@@ -160,7 +161,7 @@ struct TemplateTests {
             "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
             "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}",
             "{% set n = namespace(x=[]) %}{% for i in range(90000) %}{% set n.x = [n.x] %}{% endfor %}",
-            "{{ 2 ** 64 }}", "{{ 9223372036854775807 + 1 }}",
+            "{{ 2 ** 64 }}", "{{ 9223372036854775807 + 1 }}", "{{ [1] | tojson(indent=9223372036854775807) }}",
         ])
     func limits(source: String) {
         let error = #expect(throws: ChatTemplateError.self) { try render(source) }

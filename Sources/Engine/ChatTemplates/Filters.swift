@@ -148,8 +148,14 @@ enum Filters {
             throw ValueError("'tojson' with separators", .unsupported)
         }
         let sortsKeys = arguments[3, "sort_keys"]?.isTrue ?? false
-        let text = try value.json(indent: arguments.integer(1, "indent"), sortsKeys: sortsKeys)
-        return .string(text)
+        return .string(try value.json(indent: jsonIndent(arguments), sortsKeys: sortsKeys))
+    }
+
+    /// Python takes an indent below zero for line breaks alone.
+    private static func jsonIndent(_ arguments: CallArguments) throws(ValueError) -> Int? {
+        guard let indent = try arguments.integer(1, "indent") else { return nil }
+        guard indent <= 1_000 else { throw ValueError("'tojson' with an indent of \(indent), at most 1000", .limit) }
+        return max(indent, 0)
     }
 
     private static func number(_ value: Value, _ arguments: CallArguments) throws(ValueError) -> Value {

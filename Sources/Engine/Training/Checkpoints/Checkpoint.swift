@@ -47,8 +47,7 @@ package struct Checkpoint: Sendable, Hashable {
             throw refuse("the manifest says step \(manifest.step)")
         }
         for file in manifest.files {
-            guard !file.name.isEmpty, !file.name.utf8.contains(UInt8(ascii: "/")), file.name != "..", file.name != "."
-            else { throw refuse("the manifest names \(file.name)") }
+            guard Self.isFileName(file.name) else { throw refuse("the manifest names \(file.name)") }
             guard (try? fileSize(path + "/" + file.name)) == file.bytes else {
                 throw refuse("\(file.name) is missing or not \(file.bytes) bytes long")
             }
@@ -64,6 +63,11 @@ package struct Checkpoint: Sendable, Hashable {
         }
         self.path = path
         manifestSha256 = SHA256.hex(of: bytes)
+    }
+
+    /// Whether the kernel takes all of it for the name of one file.
+    private static func isFileName(_ name: String) -> Bool {
+        !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "/") }
     }
 }
 
