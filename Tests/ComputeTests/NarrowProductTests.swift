@@ -31,8 +31,8 @@
         /// Decoding: every row of a result is the same whatever rows are beside it and however its columns are split.
         @Test(
             .enabled(if: ThreadTeam.multipliesItself, "float32 products are the library's here"),
-            arguments: [false, true])
-        func fewRowsAreWidenedAndHaveTheSameBitsInAnyBatch(narrow: Bool) throws {
+            arguments: [(false, ProductPrecision.full), (false, .bfloat16), (true, .bfloat16)])
+        func fewRowsHaveTheSameBitsInAnyBatch(narrow: Bool, precision: ProductPrecision) throws {
             let (n, k) = (1003, 97)
             let bits: [UInt16] = (0..<n * k).map { 0x3f80 + UInt16($0 * 7919 % 61) + ($0 % 3 == 0 ? 0x8000 : 0) }
             let values = (0..<n).map { row in
@@ -41,14 +41,15 @@
             try bits.withUnsafeBufferPointer { pointer in
                 let weights = NarrowMatrix(base: try #require(pointer.baseAddress), rows: n, columns: k)
                 func product(_ rows: Range<Int>, threads: Int) throws -> [[Double]] {
-                    let bench = try Bench(threads: threads, products: narrow ? .bfloat16 : .full)
+                    let bench = try Bench(threads: threads, products: precision)
                     defer { withExtendedLifetime(bench) {} }
                     let (a, c) = (bench.normal(31, k, stream: 1).rows(rows), bench.zeros(rows.count, n))
                     let widened = bench.zeros(n, k)
                     WeightMatrix.narrow(weights).copy(into: widened)
                     let b = narrow ? WeightMatrix.narrow(weights) : .full(widened)
                     multiply(a.n, b.t, into: c, bench.context)
-                    let expected = ReferenceMath.product(a.values, ReferenceMath.transposed(values))
+                    let factors = precision == .bfloat16 ? rounded(a) : a.values
+                    let expected = ReferenceMath.product(factors, ReferenceMath.transposed(values))
                     #expect(relativeError(c, expected) < tolerance)
                     return c.values
                 }
@@ -57,6 +58,16 @@
                     #expect(try product(rows, threads: 2) == Array(all[rows]))
                 }
             }
+        }
+
+        /// A row has the same factors alone and among many: a reference is scored in another batch than a policy.
+        @Test func aRowAloneIsThatAmongMany() throws {
+            let bench = try Bench(products: .bfloat16)
+            let (a, b) = (bench.normal(40, 300, stream: 1), bench.normal(700, 300, stream: 2))
+            let (all, few) = (bench.zeros(40, 700), bench.zeros(5, 700))
+            multiply(a.n, b.t, into: all, bench.context)
+            multiply(a.rows(10..<15).n, b.t, into: few, bench.context)
+            #expect(relativeError(few, Array(all.values[10..<15])) < tolerance)
         }
 
         @Test func roundingIsReallyDone() throws {

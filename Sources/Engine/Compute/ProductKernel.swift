@@ -20,18 +20,19 @@ enum ProductKernel {
     case library
     /// Our own, in float32.
     case packed
-    /// Our own, in float32, for few rows of a: b is read once and not packed. A b in bfloat16 is widened as it is read:
-    /// half the memory traffic, and nothing is rounded.
+    /// Our own, in float32, for few rows of a: b is read once and not packed.
     case rows
     /// Our own, in bfloat16.
     case bfloat16
+    /// As `rows`, with the sides rounded as `bfloat16` rounds them; of a b that exists in bfloat16, half is read.
+    case bfloat16Rows
 
     init(_ a: Operand, _ b: Operand, _ precision: ProductPrecision) {
         // A side of fewer numbers costs as much to pack as to multiply.
         if precision == .bfloat16, min(a.rows, b.columns, a.columns) >= 32 {
             self = .bfloat16
         } else if Self.hasOwn, Self.suitsRows(a, b) {
-            self = .rows
+            self = precision == .bfloat16 ? .bfloat16Rows : .rows
         } else if precision == .bfloat16, a.elements.isNarrow || b.elements.isNarrow {
             self = .bfloat16
         } else {
@@ -45,7 +46,7 @@ enum ProductKernel {
     /// Only a large b is worth it: of small ones, a row's sums should not depend on how many rows there are.
     private static func suitsRows(_ a: Operand, _ b: Operand) -> Bool {
         a.rows <= hone_f32_most_rows && b.columns * a.columns >= 1 << 15 && !a.isTransposed && b.isTransposed
-            && !a.elements.isNarrow
+            && !a.elements.isNarrow && a.rows * a.columns <= hone_packing_size / MemoryLayout<Float>.size
     }
 
     /// c = scale · a · b (+ c when `accumulate`).
@@ -85,16 +86,20 @@ enum ProductKernel {
         private func multiplyByOwn(_ a: Operand, _ b: Operand, into c: Matrix, accumulate: Bool, scale: Real) {
             var left = a.elements.lanes(depthIsContiguous: !a.isTransposed)
             var right = b.elements.lanes(depthIsContiguous: b.isTransposed)
+            let isRounded = self == .bfloat16 || self == .bfloat16Rows
             precondition(
-                self == .bfloat16 || left.narrow == 0 && (self == .rows || right.narrow == 0),
+                isRounded || left.narrow == 0 && right.narrow == 0,
                 "a weight in bfloat16 needs a team that multiplies in bfloat16")
-            if self == .rows {
-                return hone_f32_multiply_rows(
+            let done: Int32
+            if self == .rows || self == .bfloat16Rows {
+                done = hone_f32_multiply_rows(
+                    &left, &right, c.base, c.stride, c.rows, c.columns, a.columns, scale, accumulate ? 1 : 0,
+                    isRounded ? 1 : 0)
+            } else {
+                let product = isRounded ? hone_bf16_multiply : hone_f32_multiply
+                done = product(
                     &left, &right, c.base, c.stride, c.rows, c.columns, a.columns, scale, accumulate ? 1 : 0)
             }
-            let product = self == .bfloat16 ? hone_bf16_multiply : hone_f32_multiply
-            let done = product(
-                &left, &right, c.base, c.stride, c.rows, c.columns, a.columns, scale, accumulate ? 1 : 0)
             precondition(done != 0, "no memory to pack the sides of a product in")
         }
     #endif

@@ -141,11 +141,12 @@ int hone_f32_multiply(const hone_operand *a, const hone_operand *b, float *c, si
 
 // ---- few_rows.c ------------------------------------------------------------------------------------------------
 
-// As `hone_f32_multiply` for few rows and contiguous depths: b, which may be narrow, is read once, from memory, and
-// nothing is packed. Sums have another order than those of `hone_f32_multiply`, the same for any number of rows.
+// As `hone_f32_multiply` for few rows and contiguous depths: b is read once, from memory, and is not packed. Sums have
+// another order than those of `hone_f32_multiply`, the same for any number of rows. With `in_bf16` both sides are rounded
+// as `hone_bf16_multiply` rounds them, and b may be narrow; rows × depth numbers have to fit the packing memory.
 enum { hone_f32_most_rows = 32 };
-void hone_f32_multiply_rows(const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows,
-                            size_t columns, size_t depth, float scale, int accumulate);
+int hone_f32_multiply_rows(const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows,
+                           size_t columns, size_t depth, float scale, int accumulate, int in_bf16);
 
 // ---- bfloat16.c ------------------------------------------------------------------------------------------------
 
