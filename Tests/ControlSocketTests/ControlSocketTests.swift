@@ -121,7 +121,10 @@ struct ControlSocketTests {
         #expect(try await daemon.ask("POST", "/v1/queues/nowhere", none).status == 409)
         let wrong = Array(#"{"priority": 5000}"#.utf8)
         #expect(try await daemon.ask("POST", "/v1/queues/default", wrong).status == 400)
-        let reset = try await daemon.ask("POST", "/v1/queues/default", Array("{}".utf8)).decoded([QueueRecord].self)
+        for empty in ["{}", "{\"max-running\": 2}"] {
+            #expect(try await daemon.ask("POST", "/v1/queues/default", Array(empty.utf8)).status == 400)
+        }
+        let reset = try await daemon.ask("POST", "/v1/queues/default/reset").decoded([QueueRecord].self)
         #expect(reset.map(\.isChanged) == [false])
         try await daemon.wait(for: job, .running)
         try await daemon.end()

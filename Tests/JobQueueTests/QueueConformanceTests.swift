@@ -200,7 +200,7 @@ import Testing
     @Test func filesGoOnlyWhenNobodyNeedsThem() async throws {
         let job = try await store.add("a")
         func clean() async throws {
-            try await store.requestCleaning(of: job, what: ["artifacts"], actor: "ada", now: Fixtures.later(9))
+            try await store.requestCleaning(of: job, what: ["artifacts"], dryRun: false, actor: "ada", now: Fixtures.later(9))
         }
         await #expect(throws: StoreError.self) { try await clean() }
         #expect(try await store.end(job, try await store.start(job), .success) == .succeeded)

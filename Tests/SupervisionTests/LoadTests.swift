@@ -63,6 +63,16 @@ import Testing
         #expect(seen.count == count)
     }
 
+    @Test func manyNamesThatAreNoJobsAreNotScannedWithoutAPause() throws {
+        let place = try TestDirectory()
+        try Root.under(place.path).prepare()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        var watcher = try SpoolWatcher("\(place.path)/jobs", logger: logger) {}
+        for number in 0..<DropDirectory.scanLimit { try place.write("x", to: "jobs/\(number).txt") }
+        #expect(try watcher.poll(now: .seconds(1), scanning: true).isEmpty)
+        #expect(watcher.deadline > .seconds(1))
+    }
+
     @Test func oneUserCannotFillTheQueueInOneTurn() async throws {
         let harness = try SupervisorHarness()
         await harness.supervisor.configure { $0.queuedPerUser = 3 }

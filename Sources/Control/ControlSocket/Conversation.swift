@@ -96,7 +96,6 @@ struct Conversation: Sendable {
             }
         case StoreError.noSuchJob: .refusal(.notFound, "\(error)")
         case StoreError.refused(let why): .refusal(.conflict, why)
-        case let error as PlanFailure: .refusal(.serviceUnavailable, "\(error)")
         default: .refusal(.serviceUnavailable, "\(error)")
         }
     }

@@ -84,6 +84,10 @@ enum Routes {
                 try await desk.supervisor.set(request.path[2], to: settings, by: request.requester)
                 return try .json(await desk.supervisor.queues())
             },
+            Route(.POST, "/v1/queues/*/reset", .control) { request, desk in
+                try await desk.supervisor.set(request.path[2], to: nil, by: request.requester)
+                return try .json(await desk.supervisor.queues())
+            },
             Route(.POST, "/v1/drain", .control) { request, desk in
                 try await desk.supervisor.setDraining(true, by: request.requester)
                 return try .json(await desk.supervisor.standing())

@@ -127,9 +127,9 @@ package protocol JobStore: Sendable {
         _ job: NewJob, from uid: Int64, actor: String, now: Timestamp
     ) async throws -> (job: Int64, isNew: Bool)
 
-    /// Records that files of an ended job are about to be removed. Refused for one that has not ended, and for one that
-    /// unfinished jobs wait for.
-    func requestCleaning(of job: Int64, what: [String], actor: String, now: Timestamp) async throws
+    /// Records that files of an ended job are about to be removed, or with `dryRun` only finds out whether they may be.
+    /// Refused for one that has not ended, and for one that unfinished jobs wait for.
+    func requestCleaning(of job: Int64, what: [String], dryRun: Bool, actor: String, now: Timestamp) async throws
 
     /// Jobs that ended before a moment and are not quarantined, after a number, in order of number.
     func endedJobs(before moment: Timestamp, after job: Int64, limit: Int) async throws -> [JobSummary]

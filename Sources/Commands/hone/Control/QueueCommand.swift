@@ -68,18 +68,20 @@ struct QueueSet: ParsableCommand {
     @OptionGroup var output: JSONOption
     @OptionGroup var root: RootOption
 
+    private var settings: QueueSettings {
+        QueueSettings(maxRunning: maxRunning, maxCpus: maxCpus, priority: priority)
+    }
+
     func validate() throws {
-        let settings = QueueSettings(maxRunning: maxRunning, maxCpus: maxCpus, priority: priority)
         guard settings.isEmpty == reset else {
             throw ValidationError("expected one of --max-running, --max-cpus and --priority, or --reset alone")
         }
     }
 
     func run() throws {
-        let settings = QueueSettings(maxRunning: maxRunning, maxCpus: maxCpus, priority: priority)
-        let path = "/v1/queues/\(DaemonClient.segment(queue))"
+        let path = "/v1/queues/\(DaemonClient.segment(queue))" + (reset ? "/reset" : "")
         let queues = try askingDaemon {
-            try DaemonClient(root.place).post([QueueRecord].self, path, JSONCoding.encode(settings))
+            try DaemonClient(root.place).post([QueueRecord].self, path, reset ? [] : JSONCoding.encode(settings))
         }
         try show(queues.filter { $0.name == queue }, output)
     }

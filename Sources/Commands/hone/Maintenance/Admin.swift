@@ -9,7 +9,7 @@ struct Admin: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "For those who look after a daemon.",
         discussion: """
-            backup, doctor and recover are the commands of the same names without `admin`.
+            backup, doctor, restore and recover are the commands of the same names without `admin`.
 
               hone admin rescan
               hone admin check

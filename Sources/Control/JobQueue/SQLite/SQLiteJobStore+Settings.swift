@@ -30,7 +30,9 @@ extension SQLiteJobStore {
         }
     }
 
-    package func requestCleaning(of job: Int64, what: [String], actor: String, now: Timestamp) async throws {
+    package func requestCleaning(
+        of job: Int64, what: [String], dryRun: Bool, actor: String, now: Timestamp
+    ) async throws {
         try await write(actor, now: now) { writer in
             let state = try writer.lifecycle(of: job).state
             guard state.isFinished else {
@@ -43,6 +45,7 @@ extension SQLiteJobStore {
                     WHERE deps.on_id = ? AND jobs.state NOT IN ('succeeded', 'failed', 'cancelled', 'quarantined')
                     """, arguments: [job])
             if let waiting { throw StoreError.refused("job \(waiting) needs what job \(job) made") }
+            if dryRun { return }
             try writer.record("cleaned", job: job, data: ["removed": what.joined(separator: " ")])
         }
     }

@@ -86,5 +86,4 @@ extension SQLiteJobStore {
                     """, arguments: [sequence]) ?? 0
         }
     }
-
 }

@@ -4,7 +4,7 @@ import JobQueue
 import Logging
 import Systemd
 
-/// Jobs that come through the socket: checked like dropped files, kept as safely.
+/// Jobs that come through the socket: checked like dropped files.
 extension Supervisor {
     /// Makes a job of the specification in `bytes` (YAML or JSON), which belongs to whoever asks, as the kernel says.
     ///
@@ -17,15 +17,11 @@ extension Supervisor {
         let name = DropName(format == .json ? "request.json" : "request.yaml")
         let job = try await checked(bytes, format, owner: requester.uid, named: name)
         Boundary.ingestBeforeCommit.reach()
-        let (number, isNew): (Int64, Bool)
-        do {
-            (number, isNew) = try await store.accept(
-                job, from: Int64(requester.uid), actor: requester.actor, now: time.wall)
-        } catch StoreError.refused(let reason) {
-            throw ControlError.refused(reason)
-        }
+        let (number, isNew) = try await store.accept(
+            job, from: Int64(requester.uid), actor: requester.actor, now: time.wall)
         Boundary.ingestAfterCommit.reach()
         guard isNew else { return (try await answer(number, "is there already"), false) }
+        countUnfinished(of: requester.uid)
         keepSource(of: number, job, format)
         await show(number)
         queueChanged()
@@ -45,7 +41,6 @@ extension Supervisor {
         do {
             return try await admission(of: bytes, format: format, owner: owner, named: name)
         } catch let rejection as Rejection {
-            rejections += 1
             throw ControlError.invalid(rejection.description)
         }
     }
@@ -55,9 +50,10 @@ extension Supervisor {
         do {
             try prepareRunDirectory(number, job.spec.name, canonical: job.canonical)
             let ending = format == .json ? "json" : "yaml"
-            try durableWrite(job.source, to: "\(spool.directory.accepted.path)/\(number)-\(job.spec.name).\(ending)")
+            try spool.directory.accepted.write(
+                String(decoding: job.source, as: UTF8.self), as: "\(number)-\(job.spec.name).\(ending)")
         } catch {
-            logger.warning("job \(number) gets its files when it starts: \(error)")
+            logger.warning("a rebuild of the queue would not find job \(number) before it starts: \(error)")
         }
     }
 }

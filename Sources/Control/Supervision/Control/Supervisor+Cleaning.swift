@@ -26,6 +26,7 @@ extension Supervisor {
         }
         if !wanted.dryRun && !answer.jobs.isEmpty {
             let what = "\(ByteSize(answer.bytes)) of \(answer.jobs.count) jobs"
+            queueChanged()
             logger.notice("removed \(what), asked for by \(requester.actor)")
         }
         return answer
@@ -41,8 +42,11 @@ extension Supervisor {
         guard !names.isEmpty else { return }
         let bytes = names.reduce(0) { $0 + treeSize("\(run.path)/\($1)") }
         do {
+            Boundary.controlBeforeCommit.reach()
+            try await store.requestCleaning(
+                of: job.id, what: names, dryRun: wanted.dryRun, actor: requester.actor, now: time.wall)
+            Boundary.controlAfterCommit.reach()
             if !wanted.dryRun {
-                try await store.requestCleaning(of: job.id, what: names, actor: requester.actor, now: time.wall)
                 for name in names { try removeTree("\(run.path)/\(name)") }
                 try syncDirectory(run.path)
             }

@@ -36,7 +36,7 @@ extension Supervisor {
         return try await answer(new, "replaces job \(job)")
     }
 
-    /// JSON begins with a brace, and no specification in YAML does.
+    /// JSON begins with a brace; a YAML flow mapping counts as JSON.
     static func format(of bytes: [UInt8]) -> SpecFormat {
         bytes.first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "{") ? .json : .yaml
     }

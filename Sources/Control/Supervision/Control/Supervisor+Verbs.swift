@@ -96,11 +96,12 @@ extension Supervisor {
                     "job \(job.id) is \(state); a job that failed, was cancelled, is quarantined or waits after a failure "
                         + "can be tried again")
             }
-        case .stop, .ckpt:
+        case .stop: break  // Looked at where it is recorded.
+        case .ckpt:
             guard job.state == .starting || job.state == .running else {
                 throw ControlError.refused("job \(job.id) is \(state), not running")
             }
-            if verb == .ckpt, active[job.id] == nil {
+            if active[job.id] == nil {
                 throw ControlError.refused(
                     "the worker of job \(job.id) cannot be told: it is about to start, or saves and ends with the last "
                         + "daemon")

@@ -1,4 +1,3 @@
-import CLinux
 import DurableFiles
 import Glibc
 package import JobModel

@@ -18,6 +18,9 @@ struct DiskSpace: Sendable, Hashable {
 
     /// Bytes for jobs to come, when those that run will still write so much each.
     func free(besides reservations: [Int64]) -> Int64 {
-        reservations.reduce(available - floor) { $0.subtractingReportingOverflow($1).partialValue }
+        reservations.reduce(available - floor) { left, reserved in
+            let (rest, overflows) = left.subtractingReportingOverflow(reserved)
+            return overflows ? .min : rest
+        }
     }
 }

@@ -48,19 +48,18 @@ extension Supervisor {
         }
     }
 
-    /// Changes limits of a queue until they are changed again, also over restarts. An empty setting goes back to the
-    /// configuration.
-    package func set(_ queue: String, to settings: QueueSettings, by requester: Requester) async throws {
+    /// Changes limits of a queue until they are changed again, also over restarts; nil goes back to the configuration.
+    package func set(_ queue: String, to settings: QueueSettings?, by requester: Requester) async throws {
         guard requester.isAdministrator(configuration) else {
             throw ControlError.forbidden(
                 "queues concern everybody: it takes root, the user of the daemon, or a group of admin_groups")
         }
-        guard configuration.hasQueue(queue) else {
+        guard configuration.hasQueue(queue) || settings == nil && queueSettings[queue] != nil else {
             let known = (configuration.queues.keys + ["default"]).sorted().joined(separator: ", ")
             throw ControlError.refused("there is no queue \(queue); hone.yaml names the queues: \(known)")
         }
-        if let complaint = settings.complaint { throw ControlError.invalid(complaint) }
-        let merged = settings.isEmpty ? nil : (queueSettings[queue] ?? QueueSettings()).merged(with: settings)
+        if let complaint = settings?.complaint { throw ControlError.invalid(complaint) }
+        let merged = settings.map { (queueSettings[queue] ?? QueueSettings()).merged(with: $0) }
         let text = try merged.map { String(decoding: try JSONCoding.encode($0), as: UTF8.self) }
         Boundary.controlBeforeCommit.reach()
         try await store.setSetting(Self.settingPrefix + queue, to: text, actor: requester.actor, now: time.wall)

@@ -119,11 +119,12 @@ package struct SpoolWatcher {
             watch()
         }
         let found = try directory.scan()
-        isCutOff = found.count >= DropDirectory.scanLimit
         let present = Set(found.map(\.name))
         entries = entries.filter { present.contains($0.key) }
         reported.formIntersection(present)
         for (name, identity) in found { observe(name, identity, now, cameByRename: false) }
+        // Names that are no jobs stay, and another scan would find them again.
+        isCutOff = found.count >= DropDirectory.scanLimit && !entries.isEmpty
         nextScan = now + (inotify == nil ? settings.blindScanInterval : settings.scanInterval)
     }
 

@@ -84,10 +84,12 @@ extension Supervisor {
     private func saved(_ checkpoint: CheckpointEvent, job: Int64, fence: Int64) async {
         guard var attempt = active[job] else { return }
         attempt.lastStep = max(attempt.lastStep, checkpoint.step)
-        attempt.checkpoints = (attempt.checkpoints.count + 1, checkpoint.bytes)
+        // A worker's word, which may be any number.
+        let bytes = min(max(0, checkpoint.bytes), attempt.disk)
+        attempt.checkpoints = (attempt.checkpoints.count + 1, bytes)
         active[job] = attempt
         counters.checkpoints += 1
-        counters.checkpointBytes += checkpoint.bytes
+        counters.checkpointBytes += bytes
         counters.checkpointMilliseconds += checkpoint.ms
         await record("checkpoint", job) {
             try await store.checkpointSaved(job, fence: fence, checkpoint, now: time.wall)
@@ -116,6 +118,9 @@ extension Supervisor {
             guard let attempt = active[job] else { continue }
             if let exit = attempt.exit {
                 await recordEnd(job, exit)
+            } else if attempt.ladder == nil, isStopping {
+                // It was launched while the others were told.
+                await stop(job, .shutdown)
             } else if attempt.ladder == nil {
                 await judge(attempt, now)
             }

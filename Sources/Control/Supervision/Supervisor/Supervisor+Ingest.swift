@@ -78,6 +78,7 @@ extension Supervisor {
                 named: file.name)
             Boundary.ingestBeforeCommit.reach()
             let submission = try await submit(job, file)
+            if submission.outcome == .accepted { countUnfinished(of: file.identity.owner) }
             Boundary.ingestAfterCommit.reach()
             isQueueChanged = true
             try await finish(submission, file, from: directory)
@@ -115,20 +116,21 @@ extension Supervisor {
     /// One user's queue has an end, so that nobody's mistake buries everybody else.
     private func refuseFlood(from owner: UInt32, named name: DropName) async throws {
         let limit = configuration.queuedPerUser
-        let known = try await unfinishedCounts()
-        let own = known[Int64(owner), default: 0]
-        guard own >= limit else {
-            unfinished = known.merging([Int64(owner): 1], uniquingKeysWith: +)
-            return
-        }
+        let own = try await unfinishedCounts()[Int64(owner), default: 0]
+        guard own >= limit else { return }
         throw Rejection(name, "user \(owner) has \(own) jobs waiting or running, expected fewer than \(limit)")
     }
 
     /// Counted once in a turn: with a hundred thousand jobs, counting takes a while.
     private func unfinishedCounts() async throws -> [Int64: Int] {
         if let unfinished { return unfinished }
-        return try await store.unfinishedCounts()
+        let counts = try await store.unfinishedCounts()
+        unfinished = counts
+        return counts
     }
+
+    /// A job more in this turn.
+    func countUnfinished(of owner: UInt32) { unfinished?[Int64(owner), default: 0] += 1 }
 
     private func specification(
         in bytes: [UInt8], _ format: SpecFormat, named name: DropName

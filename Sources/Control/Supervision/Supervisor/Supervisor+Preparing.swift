@@ -8,7 +8,21 @@ import Systemd
 extension Supervisor {
     func prepareJobs() async throws {
         try await endBackoffs()
-        guard isQueueChanged, time.monotonic >= mayDecide else { return }
+        let now = time.monotonic
+        guard isQueueChanged || prepareAgain.map({ $0 <= now }) ?? false, now >= mayDecide else { return }
+        // What changes from here on is looked at in the next turn; this turn's decision is made in any case.
+        isQueueChanged = false
+        prepareAgain = nil
+        mustDecide = .zero
+        do {
+            try await prepareBlocked()
+        } catch {
+            isQueueChanged = true
+            throw error
+        }
+    }
+
+    private func prepareBlocked() async throws {
         for job in try await store.blockedJobs() where job.dependencies.allSatisfy(\.isSatisfied) {
             if !hashing.contains(job.id) { try await prepare(job) }
         }
@@ -37,7 +51,7 @@ extension Supervisor {
         } catch let refusal as Rejection {
             try await fail(job, .dataError, refusal.description)
         } catch let failure as PlanFailure {
-            isQueueChanged = true
+            prepareAgain = time.monotonic + Self.longestSleep
             logger.warning("job \(job.id) waits: \(failure)")
         }
     }

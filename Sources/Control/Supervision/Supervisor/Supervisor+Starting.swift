@@ -1,4 +1,3 @@
-import CLinux
 import DurableFiles
 import JobModel
 import JobQueue
@@ -11,29 +10,40 @@ extension Supervisor {
     func startWhatFits() async throws {
         let start = time.monotonic
         guard start >= mayDecide, isQueueChanged || start >= mustDecide || isStartDue else { return }
-        isQueueChanged = false
-        defer { decided(since: start) }
+        do {
+            try await decide(since: start)
+        } catch {
+            isQueueChanged = true
+            throw error
+        }
+    }
+
+    private func decide(since start: Duration) async throws {
         let queued = try await store.queuedJobs()
-        if let reason = try await reasonToStartNothing() { return try await explain(queued) { _ in reason } }
+        if let reason = try await reasonToStartNothing() {
+            decided(since: start)
+            return try await explain(queued) { _ in reason }
+        }
         let decision = Scheduler.decide(
             waiting: queued.map(Self.waiting), running: running, capacity: capacity, now: time.wall,
             preemptAfter: configuration.preemptAfter)
+        decided(since: start)
         nextStart = queued.compactMap(\.notBefore).filter { $0 > time.wall }.min()
         for eviction in decision.evictions { await evict(eviction) }
         let starts = Dictionary(uniqueKeysWithValues: decision.starts.map { ($0.id, $0.cores) })
-        for job in queued {
+        for job in queued where !isStopping {
             if let cores = starts[job.id] { try await claim(job, cores: cores) }
         }
         try await explain(queued) { decision.reasons[$0.id] }
     }
 
-    /// With ten thousand jobs waiting a decision takes a while. It is made again at once for a while's worth of
-    /// changes, and after a thousand such times without any: an idle daemon idles.
+    /// With ten thousand jobs waiting a decision takes a while. It is made again after some such times if something
+    /// changed, and after a thousand if nothing did: an idle daemon idles.
     private func decided(since start: Duration) {
         let now = time.monotonic
         let cost = now - start
-        mayDecide = cost > Self.quickDecision ? now + cost * 4 : now
-        mustDecide = now + max(Self.longestSleep, cost * 1000)
+        mayDecide = cost > Self.quickDecision ? now + min(cost * 4, .seconds(5)) : now
+        mustDecide = now + min(max(Self.longestSleep, cost * 1000), .seconds(120))
     }
 
     private static let quickDecision = Duration.milliseconds(20)
@@ -101,14 +111,22 @@ extension Supervisor {
         }
         Boundary.claimAfterCommit.reach()
         let run = root.run(claim.id, claim.name)
+        let attempt: (launch: WorkerLaunch, orders: AsyncStream<WorkerOrder>)
         do {
-            let spec = try decoded(claim.spec)
-            let attempt = try begin(claim, job, spec, run, cores: cores)
-            launch(attempt.launch, orders: attempt.orders)
-            // What was asked for between the claim and now found no worker to tell.
-            if try await store.job(claim.id)?.summary.state == .stopping { await stop(claim.id, .wish) }
+            attempt = try begin(claim, job, try decoded(claim.spec), run, cores: cores)
         } catch {
-            try await giveBack(claim, because: error)
+            return try await giveBack(claim, because: error)
+        }
+        launch(attempt.launch, orders: attempt.orders)
+        await tellWishes(claim.id)
+    }
+
+    /// What was asked for between the claim and the launch found no worker to tell.
+    private func tellWishes(_ job: Int64) async {
+        do {
+            if try await store.job(job)?.summary.state == .stopping { await stop(job, .wish) }
+        } catch {
+            logger.warning("whether job \(job) is to stop is not known: \(error)")
         }
     }
 

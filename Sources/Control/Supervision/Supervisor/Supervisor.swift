@@ -89,6 +89,8 @@ package actor Supervisor {
     /// Not before this moment is decided again, and at this moment at the latest.
     var mayDecide = Duration.zero
     var mustDecide = Duration.zero
+    /// When a job is looked at again that could not be measured.
+    var prepareAgain: Duration?
     /// Waits after failures.
     var backoffs = BackoffClock()
     /// Limits of queues that were set since the configuration was written.
@@ -199,12 +201,15 @@ package actor Supervisor {
             next = min(next, attempt.deadline, line)
         }
         if !orphans.isEmpty || board.hasChanges { next = min(next, now + .seconds(1)) }
-        if let nextStart {
-            next = min(next, now + .milliseconds(max(0, nextStart.milliseconds - time.wall.milliseconds)))
-        }
-        if let end = backoffs.next { next = min(next, end) }
-        if isQueueChanged && !isStopping { next = min(next, max(now, mayDecide)) }
+        // A daemon that stops decides nothing, so this would stay due.
+        if !isStopping, let decision = nextDecision(now) { next = min(next, decision) }
         return next
+    }
+
+    private func nextDecision(_ now: Duration) -> Duration? {
+        let start = nextStart.map { now + .milliseconds(max(0, $0.milliseconds - time.wall.milliseconds)) }
+        let due = [start, prepareAgain, isQueueChanged ? now : nil].compactMap { $0 }.min()
+        return [due.map { max($0, mayDecide) }, backoffs.next].compactMap { $0 }.min()
     }
 
     /// How it ended, if nothing is left to do: nothing runs, nothing was dropped, and what waits waits for people.

@@ -1,4 +1,4 @@
-/// Limits of a queue as set while the daemon runs; what is nil stays as it is. All nil: as configured.
+/// Limits of a queue as set while the daemon runs; what is nil stays as it is.
 package struct QueueSettings: Sendable, Hashable, Codable, CustomStringConvertible {
     /// Jobs at a time.
     package var maxRunning: Int?
@@ -24,8 +24,9 @@ package struct QueueSettings: Sendable, Hashable, Codable, CustomStringConvertib
             priority: other.priority ?? priority)
     }
 
-    /// What is out of range; nil if nothing is.
+    /// What is missing or out of range; nil if nothing is.
     package var complaint: String? {
+        if isEmpty { return "nothing to set, expected max_running, max_cpus or priority" }
         if let maxRunning, !(0...100_000).contains(maxRunning) {
             return "max_running: \(maxRunning), expected a whole number from 0 to 100000"
         }
