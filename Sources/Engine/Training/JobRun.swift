@@ -64,7 +64,7 @@ package struct JobRun {
         }
         var artifacts = try DurableDirectory(in: directory.path, name: "artifacts", temporaryName: "artifacts.tmp")
         try task.export(into: &artifacts, after: state)
-        if [.gmsaAutoencoder, .gmsaFinetune].contains(spec.method) { try addLogs(to: &artifacts, after: state) }
+        if task.publishesLogs { try addLogs(to: &artifacts, after: state) }
         try stop.check()
         try FailPoint.io("export.before_rename", directory.path)
         try artifacts.publish()

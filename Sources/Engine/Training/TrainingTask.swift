@@ -47,10 +47,13 @@ package protocol TrainingTask: AnyObject {
 
     /// Publishes what the job is for into a directory that appears when it is complete.
     func export(into directory: inout DurableDirectory, after state: TrainingState) throws
+    /// Whether the log and the last evaluation of the run are published beside that.
+    var publishesLogs: Bool { get }
 }
 
 extension TrainingTask {
     package func prepare(_ step: StepRows, _ stop: StopSignal) throws {}
+    package var publishesLogs: Bool { false }
     package func stateTensors() -> [TensorToWrite] { [] }
     package func restoreState(from file: SafetensorsFile?) throws {}
 }

@@ -62,8 +62,10 @@ package struct DurableDirectory: ~Copyable {
         guard hone_rename_exchange(AT_FDCWD, temporaryPath, AT_FDCWD, finalPath) == 0 else {
             throw FileError.last("exchange", temporaryPath)
         }
+        FailPoint.reach("directory.after_exchange")
         try syncDirectory(parentDirectory(finalPath))
-        try removeTree(temporaryPath)
+        // What stays of the earlier one lies under the temporary name, which the next owner clears.
+        try? removeTree(temporaryPath)
     }
 
     /// Removes the temporary directory; nothing was published.

@@ -1,4 +1,4 @@
-/// Any of the losses in this folder: what a specification names is known only when the program runs.
+/// The losses that a specification can name; which one is known only when the program runs.
 package enum NamedPairLoss: PairLoss {
     /// DPO, cDPO, TDPO.
     case sigmoid(SigmoidLoss)
@@ -9,19 +9,22 @@ package enum NamedPairLoss: PairLoss {
     /// SLiC.
     case hinge(HingeLoss)
 
-    private var loss: any PairLoss {
+    package var rewardScale: Double {
         switch self {
-        case .sigmoid(let loss): loss
-        case .robust(let loss): loss
-        case .identity(let loss): loss
-        case .hinge(let loss): loss
+        case .sigmoid(let loss): loss.rewardScale
+        case .robust(let loss): loss.rewardScale
+        case .identity(let loss): loss.rewardScale
+        case .hinge(let loss): loss.rewardScale
         }
     }
 
-    package var rewardScale: Double { loss.rewardScale }
-
     package func callAsFunction(chosen: Double, rejected: Double) -> PairLossValue {
-        loss(chosen: chosen, rejected: rejected)
+        switch self {
+        case .sigmoid(let loss): loss(chosen: chosen, rejected: rejected)
+        case .robust(let loss): loss(chosen: chosen, rejected: rejected)
+        case .identity(let loss): loss(chosen: chosen, rejected: rejected)
+        case .hinge(let loss): loss(chosen: chosen, rejected: rejected)
+        }
     }
 }
 

@@ -19,8 +19,9 @@ struct Record {
         guard header.count == fields.count else {
             throw RowProblem(found: "\(fields.count) fields", expected: "\(header.count), as in the header line")
         }
-        self.fields = JSONObject(
-            Dictionary(zip(header, fields.map { JSONValue.string($0) }), uniquingKeysWith: { $1 }))
+        var members = JSONObject()
+        for (name, field) in zip(header, fields) { members[name] = .string(field) }
+        self.fields = members
     }
 
     /// A row that is nothing but text.

@@ -7,7 +7,6 @@ struct TokenizerFile: Sendable {
     private(set) var vocabulary = Vocabulary(minimumCapacity: 1 << 12)
     /// The members of the file apart from the model's tables.
     private(set) var root: JSONNode
-    private var model = JSONObject()
     private var mergeBytes: [UInt8] = []
     /// Nil until the file's list of merges was read.
     private var mergeSpans: [MergeSpan]?
@@ -67,8 +66,7 @@ struct TokenizerFile: Sendable {
         try scanner.object { (scanner, key) throws(JSONError) in
             let text = String(decoding: key, as: UTF8.self)
             if text == "model", try scanner.peek() == UInt8(ascii: "{") {
-                try readModel(&scanner)
-                members[text] = .object(model)
+                members[text] = .object(try readModel(&scanner))
             } else {
                 members[text] = try scanner.value()
             }
@@ -79,7 +77,7 @@ struct TokenizerFile: Sendable {
 
     // MARK: The model's tables
 
-    private mutating func readModel(_ scanner: inout JSONScanner) throws(JSONError) {
+    private mutating func readModel(_ scanner: inout JSONScanner) throws(JSONError) -> JSONObject {
         var vocabulary = Vocabulary(minimumCapacity: 1 << 12)
         var members = JSONObject()
         try scanner.object { (scanner, key) throws(JSONError) in
@@ -93,7 +91,7 @@ struct TokenizerFile: Sendable {
             }
         }
         self.vocabulary = vocabulary
-        model = members
+        return members
     }
 
     private static func readVocabulary(

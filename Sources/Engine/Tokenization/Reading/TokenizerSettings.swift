@@ -37,9 +37,13 @@ struct TokenizerSettings: Sendable {
             addedTokens = try list.members().map(\.node)
         }
         // Larger numbers are the field's way of saying that there is no limit.
-        if case .integer(let length)? = configuration?["model_max_length"].value, (1..<1_000_000_000).contains(length) {
-            maximumLength = length
-        }
+        let written: Int? =
+            switch configuration?["model_max_length"].value {
+            case .integer(let length)?: length
+            case .number(let length)?: Int(exactly: length)
+            default: nil
+            }
+        if let written, (1..<1_000_000_000).contains(written) { maximumLength = written }
         chatTemplate = try Self.chatTemplate(directory, configuration)
     }
 

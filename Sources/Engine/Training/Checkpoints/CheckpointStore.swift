@@ -45,7 +45,7 @@ package struct CheckpointStore: Sendable {
     /// Writes a checkpoint: files, manifest, rename; then reads it back and verifies every byte. An earlier one of the
     /// same step is replaced in one act.
     ///
-    /// On an error nothing is published and the temporary directory is gone.
+    /// On an error before the rename nothing is published and the temporary directory is gone.
     package func write(
         step: Int, metricsOffset: Int, numerics: Numerics, _ body: (inout DurableDirectory) throws -> Void
     ) throws -> Checkpoint {

@@ -16,7 +16,8 @@ extension Inspector {
         for row in 0..<dataset.count where !census.isFull { census.look(at: row, dataset, as: kind) }
         describe(dataset, kind, census, &inspection)
         report(census, dataset, &inspection)
-        if let model, census.problems.isEmpty { encode(dataset, kind, model, &inspection) }
+        // What only gmsa-finetune reads is no row of the encoding that sft has.
+        if let model, census.problems.isEmpty, !census.hasAnswerLists { encode(dataset, kind, model, &inspection) }
         inspection.summary = "dataset: \(dataset.count) rows of \(kind.rawValue)"
     }
 
@@ -24,7 +25,7 @@ extension Inspector {
         inspection.add(
             "dataset",
             [
-                ("rows", .number(dataset.count)), ("kind", .text(kind.rawValue)), ("methods", .list(kind.methods)),
+                ("rows", .number(dataset.count)), ("kind", .text(kind.rawValue)), ("methods", .list(census.hasAnswerLists ? ["gmsa-finetune"] : kind.methods)),
                 ("sha256", .text(dataset.digest)),
                 ("mean_characters", .number(census.characters / max(1, census.seen - census.problems.count))),
                 ("longest_characters", .number(census.longest)),
@@ -132,6 +133,7 @@ private struct RowCensus {
     private(set) var firstIdentical: Int?
     private(set) var characters = 0
     private(set) var longest = 0
+    private(set) var hasAnswerLists = false
 
     var isFull: Bool { problems.count >= Self.mostProblems }
 
@@ -174,6 +176,7 @@ private struct RowCensus {
             add(try dataset.completion(row), row)
         } catch {
             guard let question = try? dataset.question(row) else { throw error }
+            hasAnswerLists = true
             let answer = question.answers.first { !$0.isEmpty } ?? ""
             add(.completion(prompt: .text(question.prompt), completion: .text(answer)), row)
         }

@@ -178,9 +178,11 @@ package struct SelfAttention {
         _ gradient: Matrix, input x: Matrix, rows: RowSelection, _ a: Activations, _ s: Scratch,
         _ adapters: AdapterScratch, _ pass: Pass, _ context: Context
     ) {
-        projections.backward(
-            s.projectedGradient, input: a.normed, a.projections, adapters, inputGradient: nil,
-            pass, context.asking(for: context.gradients.intersection(.parameters)))
+        if context.gradients.contains(.parameters) {
+            projections.backward(
+                s.projectedGradient, input: a.normed, a.projections, adapters, inputGradient: nil, pass,
+                context.asking(for: .parameters))
+        }
         rows.gatherInPlace(s.projectedGradient)
         let selected = 0..<rows.count
         projections.backward(

@@ -17,6 +17,8 @@ extension GMSAAutoencoderTask {
         try parameters.read(parameters.values, from: SafetensorsFile(path + "/" + Self.weights))
     }
 
+    package var publishesLogs: Bool { true }
+
     package func export(into directory: inout DurableDirectory, after state: TrainingState) throws {
         let record = CompressorRecord(
             stage: .autoencoding,

@@ -16,6 +16,8 @@ extension GMSAFinetuneTask {
         try parameters.read(parameters.values, from: SafetensorsFile(path + "/" + Self.weights))
     }
 
+    package var publishesLogs: Bool { true }
+
     package func export(into directory: inout DurableDirectory, after state: TrainingState) throws {
         var record = record
         record.stage = .finetune
