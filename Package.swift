@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Two planes that never import each other: the control plane (honed, hone) and the engine
-// (hone-worker). They share JobModel and DurableFiles. ARCHITECTURE.md tells the rest.
+// (hone-worker). They share JobModel, DurableFiles and JSON. ARCHITECTURE.md tells the rest.
 
 let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -57,7 +57,7 @@ let native: [Target] = [
 ]
 
 let shared: [Target] = [
-    room("JobModel", in: "Shared", [yams]),
+    room("JobModel", in: "Shared", ["JSON", yams]),
     room("DurableFiles", in: "Shared", ["CLinux", "CDigest", systemPackage]),
     room("JSON", in: "Shared", []),
 ]

@@ -22,20 +22,27 @@ extension JSONValue {
     }
 
     /// A string with its quotation marks and escapes.
-    package static func quoted(_ text: String) -> String {
+    ///
+    /// - Parameter escapes: what the reader at hand needs as numbers besides.
+    package static func quoted(_ text: String, escapes: (Unicode.Scalar) -> Bool = { _ in false }) -> String {
         var quoted = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
+            case _ where escapes(scalar): quoted += numbered(scalar)
             case "\"", "\\": quoted += "\\\(scalar)"
             case "\n": quoted += "\\n"
             case "\r": quoted += "\\r"
             case "\t": quoted += "\\t"
-            case "\u{0}"..."\u{1F}", "\u{7F}":
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            case "\u{0}"..."\u{1F}", "\u{7F}": quoted += numbered(scalar)
             default: quoted.unicodeScalars.append(scalar)
             }
         }
         return quoted + "\""
+    }
+
+    /// A scalar of the first plane by its number.
+    private static func numbered(_ scalar: Unicode.Scalar) -> String {
+        let digits = String(scalar.value, radix: 16)
+        return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
     }
 }

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// A JSON value in the one form that is stored and hashed.
 enum CanonicalValue: Sendable, Hashable {
     case text(String)
@@ -62,18 +64,11 @@ enum CanonicalValue: Sendable, Hashable {
 
     /// Quoted so that our own reader takes it back: it refuses `&` before a letter, and libyaml refuses raw controls.
     private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
+        JSONValue.quoted(text) { scalar in
             switch scalar {
-            case "\"", "\\": quoted += "\\\(scalar)"
-            case "\n": quoted += "\\n"
-            case "\t": quoted += "\\t"
-            case "&", "\0"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}", "\u{FEFF}", "\u{FFFE}", "\u{FFFF}":
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
+            case "&", "\r", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}", "\u{FEFF}", "\u{FFFE}", "\u{FFFF}": true
+            default: false
             }
         }
-        return quoted + "\""
     }
 }
