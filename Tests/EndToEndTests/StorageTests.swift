@@ -62,7 +62,7 @@ struct StorageTests {
         var testDescription: String { "\(name) \(error)" }
     }
 
-    /// Each kind three times as often as was asked for; one of each class, another with another seed, otherwise.
+    /// Every kind where HONE_IO_FAULTS is set, each as often as it says; else one of each class, others with another seed.
     static let daemonFaults: [DiskFault] = {
         let all = kinds(["write", "sync", "rename", "open", "truncate"], ["eio", "+enospc", "+erofs"])
             .map { DiskFault(name: $0.0, error: $0.1) }

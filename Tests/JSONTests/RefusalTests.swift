@@ -1,5 +1,4 @@
 import JSON
-import SeededRandom
 import Testing
 
 @Suite("What is not JSON")

@@ -23,9 +23,9 @@ struct RequesterTests {
         #expect(mixed == 0)
     }
 
-    @Test func theGroupOfTheProcessCounts() {
-        let first = Accounts.groupName(1)
-        #expect(first.map(Requester.lookUp(uid: 0, gid: 1).groups.contains) != false)
+    @Test func theGroupOfTheProcessCounts() throws {
+        let first = try #require(Accounts.groupName(1))
+        #expect(Requester.lookUp(uid: 0, gid: 1).groups.contains(first))
         let nobody = Requester.lookUp(uid: 3_999_999_999, gid: 0)
         #expect(nobody.name == nil && nobody.groups == ["root"] && nobody.actor == "user 3999999999")
         #expect(Requester.lookUp(uid: 3_999_999_999).groups.isEmpty)

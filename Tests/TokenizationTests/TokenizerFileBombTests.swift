@@ -77,7 +77,7 @@ struct TokenizerFileBombTests {
     @Test(
         "Patterns that are long, deep or dear to compile are refused before they are run",
         arguments: [
-            ("a" + String(repeating: "?", count: 100_000), "quantifiers upon quantifiers"),
+            ("a" + String(repeating: "?", count: 100_000), "100001 characters"),
             ("a" + String(repeating: "{1}", count: 2_000), "quantifiers upon quantifiers"),
             (String(repeating: "(?:", count: 2_000), "deeper nesting"),
             (String(repeating: "a", count: 20_000), "20000 characters"),
@@ -90,7 +90,7 @@ struct TokenizerFileBombTests {
                 model: Self.bpe,
                 preTokenizer: #"{"type":"Split","pattern":{"Regex":"\#(quoted)"},"behavior":"Isolated"}"#))
         #expect(error?.place == "pre_tokenizer.pattern.Regex")
-        #expect(error?.found.contains(found) == true || pattern.count > 8_192, "\(error?.found.prefix(200) ?? "")")
+        #expect(error?.found.contains(found) == true, "\(error?.found.prefix(200) ?? "")")
     }
 
     @Test("Many added tokens are read at once, and the double one among them is named")
