@@ -46,8 +46,8 @@ def shape():
     return {"layers": ENCODER_LAYERS, "lora_rank": RANK, "lora_alpha": RANK, "lora_dropout": 0}
 
 
-def autoencoder(name, model, seed, steps, arm="gmsa", rates=None, evaluation="windows-eval.jsonl"):
-    objective = {"encoder": shape(), "rates": rates or {"train": [4], "sampling": "fixed"}, **ARMS[arm]}
+def autoencoder(name, model, seed, steps, arm="gmsa", rates=None, evaluation="windows-eval.jsonl", **further):
+    objective = {"encoder": shape(), "rates": rates or {"train": [4], "sampling": "fixed"}, **ARMS[arm], **further}
     return job(
         name, "gmsa-autoencoder", objective, "windows.jsonl", evaluation, 100, train(steps, 3e-3, seed), model=model,
         dataset={"max_length": 40})

@@ -4,18 +4,9 @@ import json
 
 import curves
 import jobs
+from spread import spread
 
 PROMPT_TOKENS, MEAN_LENGTH = 12, 20
-
-
-def spread(values):
-    """Mean and standard deviation."""
-    if not values:
-        return "-"
-    middle = sum(values) / len(values)
-    if len(values) == 1:
-        return f"{middle:.3f}"
-    return f"{middle:.3f} ± {(sum((x - middle) ** 2 for x in values) / (len(values) - 1)) ** 0.5:.3f}"
 
 
 def heading(*columns):
@@ -118,11 +109,12 @@ class Tables:
                 "loss", "wrong_memory_loss", "mean_token_accuracy", "prefix_match")))
 
     def shifts(self, rate):
-        heading("first tokens left out", "seeds", "loss", "token accuracy", "the text itself")
-        for shift in range(rate):
-            firsts = [rows[0] for rows in self.runs(f"e2-shift-{shift}")]
-            keys = [f"eval_loss@{rate}", f"eval_mean_token_accuracy@{rate}", "eval_text_loss"]
-            line(shift, len(firsts), *(spread([row[key] for row in firsts]) for key in keys))
+        heading("compressor", "first tokens left out", "seeds", "loss", "token accuracy", "the text itself")
+        for name, compressor in [("e2-shift", "e1-gmsa"), ("e2-jitter-shift", "e2-jitter")]:
+            for shift in range(rate):
+                firsts = [rows[0] for rows in self.runs(f"{name}-{shift}")]
+                keys = [f"eval_loss@{rate}", f"eval_mean_token_accuracy@{rate}", "eval_text_loss"]
+                line(compressor, shift, len(firsts), *(spread([row[key] for row in firsts]) for key in keys))
 
     def controls(self, rate):
         heading("run", "seeds", "loss", "another's memory", "no memory", "the text itself")

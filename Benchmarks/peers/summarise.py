@@ -1,17 +1,15 @@
 #!/usr/bin/env python3
 """A Markdown table of runs: mean and standard deviation over the seeds of a trainer. usage: summarise.py FILE.jsonl"""
 import json
-import statistics
+import pathlib
 import sys
 from collections import defaultdict
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from spread import spread  # noqa: E402
+
 COLUMNS = ("rewards/accuracies", "rewards/margins", "logps/chosen", "logps/rejected", "loss",
            "prefers_chosen_per_token")
-
-
-def spread(values):
-    mean = statistics.fmean(values)
-    return f"{mean:.3f} ± {statistics.stdev(values):.3f}" if len(values) > 1 else f"{mean:.3f}"
 
 
 def main():
