@@ -74,14 +74,18 @@ package func gatherRows(_ table: Matrix, ids: UnsafeBufferPointer<Int32>, into y
     gatherRows(.full(table), ids: ids, into: y, context)
 }
 
-/// The adjoint of `gatherRows`: table[ids[i]] += dy[i], in ascending order of i for every table row.
-package func scatterAddRows(_ dy: Matrix, ids: UnsafeBufferPointer<Int32>, into table: Matrix, _ context: Context) {
+/// The adjoint of `gatherRows`: table[ids[i]] += scales[i] · dy[i], in ascending order of i for every table row.
+///
+/// - Parameter scales: rows × 1; nil for 1.
+package func scatterAddRows(
+    _ dy: Matrix, scales: Matrix? = nil, ids: UnsafeBufferPointer<Int32>, into table: Matrix, _ context: Context
+) {
     precondition(ids.count == dy.rows && table.columns == dy.columns)
     // Split by columns: two rows with the same id never meet on different threads.
     context.team.parallel(dy.columns, grain: columnGrain) { columns in
         for i in 0..<ids.count {
             hone_axpy(
-                1, dy.base + i * dy.stride + columns.lowerBound, dy.stride,
+                scales?[i, 0] ?? 1, dy.base + i * dy.stride + columns.lowerBound, dy.stride,
                 table.base + Int(ids[i]) * table.stride + columns.lowerBound, table.stride, 1, columns.count)
         }
     }

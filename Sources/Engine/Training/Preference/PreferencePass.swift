@@ -19,6 +19,8 @@ struct PreferencePass {
     let scores: HeadScores
     let referenceScores: HeadScores?
     let head: HeadScratch
+    /// Derivatives of the log-probabilities with respect to their hidden rows, where the loss needs no more of the logits.
+    let slopes: Matrix?
     let maxima: HeadMaxima
     /// Derivatives of the loss, one for each target.
     let logProbabilityGradient: Matrix
@@ -37,6 +39,8 @@ struct PreferencePass {
         referenceScores = self.reference == nil ? nil : HeadScores(count: count, [], in: arena)
         head = model.head.scratch(
             count: count, shape.request, referenceHiddenSize: reference?.configuration.hiddenSize, in: arena)
+        let needsNoLogits = shape.policyRecording != .none && shape.request.isEmpty && !model.head.isTrained
+        slopes = needsNoLogits ? arena.matrix(count, model.configuration.hiddenSize) : nil
         maxima = HeadMaxima(count: 2 * batch.pairs.count, in: arena)
         logProbabilityGradient = arena.matrix(count, 1)
         divergenceGradient = arena.matrix(shape.request.contains(.divergence) ? count : 0, 1)

@@ -120,14 +120,24 @@ extension PreferenceScorer {
             let ids = batch.packed.ids
             model.forward(ids, batch.packed.layout, memory.policy, pass, context)
             let compared = memory.reference.map { HeadReference(head: reference.model.head, hidden: $0.hidden) }
-            model.head.score(
-                memory.policy.hidden, batch.targets, into: memory.scores, memory.head, reference: compared, context)
+            score(batch, memory, compared, context)
             if needsAttribution(input), plan.importance?.model == .policy, pass.dropout == nil {
                 weights = try fill(weights) {
                     try self.weights(batch, model, memory.policy, memory, memory.scores, pass, context)
                 }
             }
             return try body(PassResult(memory: memory, weights: weights, compared: compared), context)
+        }
+    }
+
+    private func score(
+        _ batch: PreferenceBatch, _ memory: PreferencePass, _ compared: HeadReference?, _ context: Context
+    ) {
+        let (head, hidden) = (policy.model.head, memory.policy.hidden)
+        if let slopes = memory.slopes {
+            head.score(hidden, batch.targets, into: memory.scores, slopes: slopes, memory.head, context)
+        } else {
+            head.score(hidden, batch.targets, into: memory.scores, memory.head, reference: compared, context)
         }
     }
 
@@ -267,12 +277,18 @@ extension PreferenceScorer {
     private func backward(_ batch: PreferenceBatch, _ result: PassResult, _ pass: Pass, _ context: Context) {
         let (memory, model) = (result.memory, policy.model)
         memory.policy.hiddenGradient.fill(0)
-        model.head.backward(
-            HeadGradient(
-                logProbabilities: memory.logProbabilityGradient,
-                divergence: plan.objective.needsDivergence ? memory.divergenceGradient : nil),
-            hidden: memory.policy.hidden, batch.targets, memory.scores, memory.head, reference: result.compared,
-            hiddenGradient: memory.policy.hiddenGradient, context)
+        if let slopes = memory.slopes {
+            model.head.backward(
+                memory.logProbabilityGradient, through: slopes, batch.targets,
+                hiddenGradient: memory.policy.hiddenGradient, context)
+        } else {
+            model.head.backward(
+                HeadGradient(
+                    logProbabilities: memory.logProbabilityGradient,
+                    divergence: plan.objective.needsDivergence ? memory.divergenceGradient : nil),
+                hidden: memory.policy.hidden, batch.targets, memory.scores, memory.head, reference: result.compared,
+                hiddenGradient: memory.policy.hiddenGradient, context)
+        }
         model.backward(batch.packed.ids, batch.packed.layout, memory.policy, pass, context)
     }
 }

@@ -15,6 +15,9 @@ package struct LanguageModelHead {
         self.chunkRows = chunkRows ?? min(1024, max(32, fitting))
     }
 
+    /// Whether the weight gets a gradient.
+    package var isTrained: Bool { weight.gradient != nil }
+
     /// Number of tokens.
     package var vocabularySize: Int { weight.elements.rows }
 
@@ -51,6 +54,36 @@ package struct LanguageModelHead {
             let s = scratch.rows(range.count)
             computeLogits(hidden, targets.rows, range, s, context)
             scoreChunk(targets, range, scores, s, reference, context)
+        }
+    }
+
+    /// Fills `scores` and, for every target, ∂ log p / ∂ its hidden row. A loss of the log-probabilities alone that is known
+    /// afterwards then needs no logits again (`backward(_:through:…)`), unless the head's weight is trained.
+    ///
+    /// - Parameter slopes: count × hidden, overwritten.
+    package func score(
+        _ hidden: Matrix, _ targets: HeadTargets, into scores: HeadScores, slopes: Matrix, _ scratch: HeadScratch,
+        _ context: Context
+    ) {
+        precondition(scores.request.isEmpty, "statistics and divergences need logits of their own")
+        forEachChunk(targets.count) { range in
+            let s = scratch.rows(range.count)
+            computeLogits(hidden, targets.rows, range, s, context)
+            scoreChunk(targets, range, scores, s, nil, context)
+            s.scales.fill(-1)
+            softmaxRows(s.logits, logSumExp: scores.logSumExp.rows(range), scales: s.scales, context)
+            for (row, index) in range.enumerated() { s.logits[row, Int(targets.ids[index])] += 1 }
+            multiply(s.logits.n, weight.elements.n, into: slopes.rows(range), context)
+        }
+    }
+
+    /// The adjoint of the above: hidden gradient[row] += ∂L/∂log p · slope for every target.
+    package func backward(
+        _ logProbabilities: Matrix, through slopes: Matrix, _ targets: HeadTargets, hiddenGradient: Matrix,
+        _ context: Context
+    ) {
+        targets.rows.withUnsafeBufferPointer {
+            scatterAddRows(slopes, scales: logProbabilities, ids: $0, into: hiddenGradient, context)
         }
     }
 
