@@ -43,17 +43,18 @@ struct LayerGradientTests {
         let (x, slope) = (random(tokens, width, 1), random(tokens, width, 2))
         let output = arena.matrix(tokens, width)
         let activations = layer.activations(tokens, in: arena)
+        let scratch = layer.scratch(tokens, backward: true, in: arena)
         let scores = AttentionScratch(layout: layout, in: arena, team: team)
         func forward() -> Double {
             layer.forward(
-                x, layout, into: output, activations, attention: scores, .none, Pass(), context)
+                x, layout, into: output, activations, scratch, attention: scores, .none, Pass(), context)
             return dot(output, slope)
         }
         _ = forward()
         let gradient = copied(slope)
         layer.backward(
-            gradient, input: x, layout, activations, layer.scratch(tokens, in: arena), attention: scores, .none,
-            inputGradient: true, Pass(), context)
+            gradient, input: x, layout, activations, scratch, attention: scores, .none, inputGradient: true, Pass(),
+            context)
         #expect(gradientMismatch(x, gradient: gradient, "attention input", forward) == nil)
     }
 
@@ -66,13 +67,14 @@ struct LayerGradientTests {
         let (x, slope) = (random(tokens, width, 3), random(tokens, width, 4))
         let output = arena.matrix(tokens, width)
         let activations = layer.activations(tokens, in: arena)
+        let scratch = layer.scratch(tokens, backward: true, in: arena)
         func forward() -> Double {
-            layer.forward(x, into: output, activations, .none, Pass(), context)
+            layer.forward(x, into: output, activations, scratch, .none, Pass(), context)
             return dot(output, slope)
         }
         _ = forward()
         let gradient = copied(slope)
-        layer.backward(gradient, input: x, activations, layer.scratch(tokens, in: arena), .none, Pass(), context)
+        layer.backward(gradient, input: x, activations, scratch, .none, Pass(), context)
         #expect(gradientMismatch(x, gradient: gradient, "gated network input", forward) == nil)
     }
 

@@ -8,7 +8,8 @@ package func gatedSiLU(gate: Matrix, up: Matrix, into y: Matrix, _ context: Cont
     }
 }
 
-/// The adjoint of `gatedSiLU`. Overwrites the two gradients, which may be the memory of `gate` and `up` themselves.
+/// The adjoint of `gatedSiLU`. Overwrites the two gradients, which may be the memory of `gate` and `up` themselves, and
+/// turns `dy` into y again: nobody need keep y for those who read it after its gradient.
 package func gatedSiLUBackward(
     _ dy: Matrix, gate: Matrix, up: Matrix, gateGradient: Matrix, upGradient: Matrix, _ context: Context
 ) {

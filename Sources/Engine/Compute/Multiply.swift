@@ -32,9 +32,9 @@ package func multiply(
 }
 
 /// Products below this many multiply-adds cost less than waking a thread.
-private let smallestSharedProduct = 1 << 16
+let smallestSharedProduct = 1 << 16
 /// Parts are multiples of this many rows or columns, so that the kernels work on whole tiles.
-private let splitGrain = 16
+let splitGrain = 16
 
 /// The same product in the engine's type on the calling thread.
 func multiplyHere(_ a: Operand, _ b: Operand, into c: Matrix, accumulate: Bool, scale: Real) {
@@ -43,12 +43,12 @@ func multiplyHere(_ a: Operand, _ b: Operand, into c: Matrix, accumulate: Bool, 
 
 extension Operand {
     /// Some of the rows of the operand as it is used.
-    fileprivate func taking(rows range: Range<Int>) -> Operand {
+    func taking(rows range: Range<Int>) -> Operand {
         Operand(elements: isTransposed ? elements.columns(range) : elements.rows(range), isTransposed: isTransposed)
     }
 
     /// Some of the columns of the operand as it is used.
-    fileprivate func taking(columns range: Range<Int>) -> Operand {
+    func taking(columns range: Range<Int>) -> Operand {
         Operand(elements: isTransposed ? elements.rows(range) : elements.columns(range), isTransposed: isTransposed)
     }
 }

@@ -84,8 +84,7 @@ enum ProductKernel {
 
     #if !DoublePrecision
         private func multiplyByOwn(_ a: Operand, _ b: Operand, into c: Matrix, accumulate: Bool, scale: Real) {
-            var left = a.elements.lanes(depthIsContiguous: !a.isTransposed)
-            var right = b.elements.lanes(depthIsContiguous: b.isTransposed)
+            var (left, right) = (a.lanesOfRows, b.lanesOfColumns)
             let isRounded = self == .bfloat16 || self == .bfloat16Rows
             precondition(
                 isRounded || left.narrow == 0 && right.narrow == 0,
@@ -103,6 +102,15 @@ enum ProductKernel {
             precondition(done != 0, "no memory to pack the sides of a product in")
         }
     #endif
+}
+
+extension Operand {
+    /// Whether the elements are in the engine's type.
+    var isFull: Bool { !elements.isNarrow }
+    /// As the left side of our own products.
+    var lanesOfRows: hone_operand { elements.lanes(depthIsContiguous: !isTransposed) }
+    /// As the right side of our own products.
+    var lanesOfColumns: hone_operand { elements.lanes(depthIsContiguous: isTransposed) }
 }
 
 extension WeightMatrix {

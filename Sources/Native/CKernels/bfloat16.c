@@ -66,21 +66,26 @@ INLINE __m256i load_row(const hone_operand *operand, size_t from, __mmask16 want
     return (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(wanted, (const float *)operand->base + from));
 }
 
-// A strip of an operand whose lanes are contiguous in memory: two rows at a time, interleaved.
-TARGET static void pack_lanes(const hone_operand *from, size_t start, size_t count, size_t depth, packed *strip) {
+static void pack_lanes(const hone_operand *from, size_t start, size_t count, size_t depth, packed *strips);
+
+#include "tiles.h"
+
+// Strips of an operand whose lanes are contiguous in memory: two rows of that memory at a time, interleaved.
+TARGET static void pack_lanes(const hone_operand *from, size_t start, size_t count, size_t depth, packed *strips) {
     const __m512i interleave = _mm512_set_epi16(
         31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1,
         16, 0);
-    const __mmask16 wanted = first_lanes(count);
-    for (size_t k = 0; k < depth; k += 2) {
-        size_t first = start + k * from->stride;
-        __m256i low = load_row(from, first, wanted, 1), high = load_row(from, first + from->stride, wanted, k + 1 < depth);
-        __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-        _mm512_store_si512(strip + k / 2 * 16, _mm512_permutexvar_epi16(interleave, both));
+    for (size_t k = 0; k < depth; k += 2, start += 2 * from->stride, strips += lanes) {
+        packed *strip = strips;
+        for (size_t lane = 0; lane < count; lane += lanes, strip += strip_size) {
+            const __mmask16 wanted = first_lanes(count - lane);
+            __m256i low = load_row(from, start + lane, wanted, 1);
+            __m256i high = load_row(from, start + from->stride + lane, wanted, k + 1 < depth);
+            __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+            _mm512_store_si512(strip, _mm512_permutexvar_epi16(interleave, both));
+        }
     }
 }
-
-#include "tiles.h"
 
 int hone_bf16_available(void) { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 

@@ -36,15 +36,23 @@ TARGET static void pack_depth(const hone_operand *from, size_t start, size_t cou
     }
 }
 
-// A strip of an operand whose lanes are contiguous in memory.
-TARGET static void pack_lanes(const hone_operand *from, size_t start, size_t count, size_t depth, packed *strip) {
-    const float *source = (const float *)from->base + start;
-    const __mmask16 wanted = first_lanes(count);
-    for (size_t k = 0; k < depth; k++)
-        _mm512_store_ps(strip + k * 16, _mm512_maskz_loadu_ps(wanted, source + k * from->stride));
-}
+static void pack_lanes(const hone_operand *from, size_t start, size_t count, size_t depth, packed *strips);
 
 #include "tiles.h"
+
+// Strips of an operand whose lanes are contiguous in memory, row by row of that memory.
+TARGET static void pack_lanes(const hone_operand *from, size_t start, size_t count, size_t depth, packed *strips) {
+    const float *source = (const float *)from->base + start;
+    const size_t whole = count / lanes;
+    for (size_t k = 0; k < depth; k++, source += from->stride, strips += lanes) {
+        for (size_t strip = 0; strip < whole; strip++)
+            _mm512_store_ps(strips + strip * strip_size, _mm512_loadu_ps(source + strip * lanes));
+        if (whole * lanes < count)
+            _mm512_store_ps(
+                strips + whole * strip_size,
+                _mm512_maskz_loadu_ps(first_lanes(count - whole * lanes), source + whole * lanes));
+    }
+}
 
 int hone_f32_available(void) {
     const char *choice = getenv("HONE_MATRIX_KERNELS");
@@ -58,12 +66,21 @@ int hone_f32_multiply(
     return multiply_packed(a, b, c, stride, rows, columns, depth, scale, accumulate);
 }
 
+int hone_f32_multiply_group(
+    const hone_operand *a, const hone_product *products, size_t count, size_t rows, size_t depth) {
+    return multiply_group(a, products, count, rows, depth);
+}
+
 #else
 
 int hone_f32_available(void) { return 0; }
 int hone_f32_multiply(
     const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows, size_t columns, size_t depth,
     float scale, int accumulate) {
+    __builtin_trap(); // never called: not available
+}
+int hone_f32_multiply_group(
+    const hone_operand *a, const hone_product *products, size_t count, size_t rows, size_t depth) {
     __builtin_trap(); // never called: not available
 }
 

@@ -18,17 +18,19 @@ MANY void hone_rms_norm(const real *x, ptrdiff_t xs, const real *weight, double 
     }
 }
 
-MANY void hone_rms_norm_input_gradient(const real *dy, ptrdiff_t dys, const real *x, ptrdiff_t xs, const real *weight,
-                                       const real *inverse, ptrdiff_t is, real *dx, ptrdiff_t dxs, ptrdiff_t rows,
-                                       ptrdiff_t columns) {
+MANY void hone_rms_norm_input_gradient(real *dy, ptrdiff_t dys, int restores, const real *x, ptrdiff_t xs,
+                                       const real *weight, const real *inverse, ptrdiff_t is, real *dx, ptrdiff_t dxs,
+                                       ptrdiff_t rows, ptrdiff_t columns) {
     for (ptrdiff_t r = 0; r < rows; r++) {
         RELAXED
-        const real *a = x + r * xs, *g = dy + r * dys;
-        real *d = dx + r * dxs;
+        const real *a = x + r * xs;
+        real *d = dx + r * dxs, *g = dy + r * dys;
         real scale = inverse[r * is], dot = 0;
         for (ptrdiff_t c = 0; c < columns; c++) dot += g[c] * weight[c] * a[c];
         real pull = dot * scale * scale * scale / (real)columns;
         for (ptrdiff_t c = 0; c < columns; c++) d[c] += g[c] * weight[c] * scale - a[c] * pull;
+        if (restores)
+            for (ptrdiff_t c = 0; c < columns; c++) g[c] = a[c] * scale * weight[c];
     }
 }
 
@@ -50,19 +52,21 @@ MANY void hone_gated_silu(const real *gate, ptrdiff_t gs, const real *up, ptrdif
     }
 }
 
-MANY void hone_gated_silu_gradient(const real *dy, ptrdiff_t dys, const real *gate, ptrdiff_t gs, const real *up,
+MANY void hone_gated_silu_gradient(real *dy, ptrdiff_t dys, const real *gate, ptrdiff_t gs, const real *up,
                                    ptrdiff_t us, real *dgate, ptrdiff_t dgs, real *dup, ptrdiff_t dus, ptrdiff_t rows,
                                    ptrdiff_t columns) {
     for (ptrdiff_t r = 0; r < rows; r++) {
-        const real *d = dy + r * dys, *g = gate + r * gs, *u = up + r * us;
-        real *dg = dgate + r * dgs, *du = dup + r * dus;
+        const real *g = gate + r * gs, *u = up + r * us;
+        real *d = dy + r * dys, *dg = dgate + r * dgs, *du = dup + r * dus;
         // In place is usual: an element is read before it is written, so vectors are safe.
 #pragma clang loop vectorize(assume_safety)
         for (ptrdiff_t c = 0; c < columns; c++) {
-            real sigmoid = (real)1 / ((real)1 + exponential(-g[c]));
-            real silu = g[c] * sigmoid, slope = sigmoid + silu * ((real)1 - sigmoid);
+            real divisor = (real)1 + exponential(-g[c]);
+            real sigmoid = (real)1 / divisor, silu = g[c] / divisor; // as in the forward pass, to the bit
+            real slope = sigmoid + silu * ((real)1 - sigmoid);
             real through = d[c];
             real upward = through * silu, inward = through * u[c] * slope;
+            d[c] = silu * u[c];
             du[c] = upward;
             dg[c] = inward;
         }

@@ -20,9 +20,10 @@ enum {
     tile_strips = 3,
     // Deep, so that c is read and written few times: a tile's part of b has 108 KB, and streams from the second level.
     depth_block = 576 * depth_unit,
-    row_block = 384,    // of a: 864 KB
-    column_block = 768, // of b: 1.7 MB
-    strip_size = depth_block / depth_unit * lanes,
+    row_block = 384,     // of a: 864 KB
+    column_block = 1536, // of b: 3.5 MB in the third level
+    strip_size = (depth_block + hone_most_further_depth * depth_unit) / depth_unit * lanes,
+    most_pieces = 8,
 };
 
 _Static_assert(
@@ -31,10 +32,13 @@ _Static_assert(
 // Strips of `count` lanes from `lane` on, over `depth` numbers from `k` on.
 TARGET static void pack(
     const hone_operand *from, size_t lane, size_t count, size_t k, size_t depth, packed *strips) {
+    if (!from->depth_is_contiguous) {
+        pack_lanes(from, k * from->stride + lane, count, depth, strips);
+        return;
+    }
     for (size_t done = 0; done < count; done += lanes, strips += strip_size) {
-        size_t part = count - done < lanes ? count - done : lanes, first = lane + done;
-        if (from->depth_is_contiguous) pack_depth(from, first * from->stride + k, part, depth, strips);
-        else pack_lanes(from, k * from->stride + first, part, depth, strips);
+        size_t part = count - done < lanes ? count - done : lanes;
+        pack_depth(from, (lane + done) * from->stride + k, part, depth, strips);
     }
 }
 
@@ -86,13 +90,17 @@ INLINE void multiply_tile(
     }
 }
 
+// Strips of the next tile. Four that are left make two tiles alike: one of a single strip waits for its loads. Heads of 64
+// channels are four strips.
+static int next_strips(size_t left) { return left == 4 ? 2 : left < tile_strips ? (int)left : tile_strips; }
+
 // All tiles of one packed block of a and one of b.
 TARGET static void multiply_blocks(
     const packed *a, const packed *b, size_t units, float *c, size_t stride, size_t rows, size_t columns, float scale,
     int accumulate) {
-    for (size_t column = 0; column < columns; column += tile_strips * lanes, b += tile_strips * strip_size) {
-        size_t width = columns - column < tile_strips * lanes ? columns - column : tile_strips * lanes;
-        int strips = (int)((width + lanes - 1) / lanes);
+    for (size_t column = 0, width; column < columns; column += width) {
+        int strips = next_strips((columns - column + lanes - 1) / lanes);
+        width = (size_t)strips * lanes < columns - column ? (size_t)strips * lanes : columns - column;
         __mmask16 last = first_lanes(width - (size_t)(strips - 1) * lanes);
         for (size_t row = 0; row < rows; row += tile_rows) {
             const packed *left = a + row / lanes * strip_size + row % lanes;
@@ -104,6 +112,7 @@ TARGET static void multiply_blocks(
             default: multiply_tile(left, b, units, to, stride, height, 3, last, scale, accumulate);
             }
         }
+        b += strips * strip_size;
     }
 }
 
@@ -113,28 +122,80 @@ static size_t equal_part(size_t total, size_t limit, size_t unit) {
     return ((total + parts - 1) / parts + unit - 1) / unit * unit;
 }
 
-TARGET static int multiply_packed(
-    const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows, size_t columns, size_t depth,
-    float scale, int accumulate) {
+// Some columns of one product, packed into strips of the panel from `strip` on.
+typedef struct {
+    const hone_product *product;
+    size_t column, width, strip;
+} piece;
+
+// The next columns of a group, as many as a panel holds; (product, column) moves on. The number of pieces.
+static size_t next_panel(const hone_product *products, size_t count, size_t *product, size_t *column, piece *pieces) {
+    size_t found = 0, strip = 0;
+    while (*product < count && found < most_pieces) {
+        const hone_product *p = products + *product;
+        size_t wide = equal_part(p->columns, column_block, tile_strips * lanes);
+        size_t width = p->columns - *column < wide ? p->columns - *column : wide;
+        size_t strips = (width + lanes - 1) / lanes;
+        if (strip + strips > column_block / lanes) break;
+        pieces[found++] = (piece){p, *column, width, strip};
+        strip += strips;
+        *column += width;
+        if (*column >= p->columns) *column = 0, ++*product;
+    }
+    return found;
+}
+
+// `part` numbers of the depth from `k` on, of one block of rows and all pieces of a panel. The further depth comes with
+// the last of them, so its left side may be what an earlier product of the panel has just written.
+TARGET static void multiply_panel(
+    const hone_operand *a, const piece *pieces, size_t count, size_t row, size_t height, size_t k, size_t part,
+    int is_last, packed *left, const packed *right) {
+    const size_t units = (part + depth_unit - 1) / depth_unit;
+    pack(a, row, height, k, part, left);
+    for (const piece *p = pieces; p < pieces + count; p++) {
+        const hone_product *product = p->product;
+        size_t further = is_last ? product->further_depth : 0;
+        if (further) pack(&product->further_a, row, height, 0, further, left + units * lanes);
+        multiply_blocks(
+            left, right + p->strip * strip_size, units + (further + depth_unit - 1) / depth_unit,
+            product->c + row * product->stride + p->column, product->stride, height, p->width, product->scale,
+            product->accumulate || k > 0);
+    }
+}
+
+TARGET static int multiply_group(
+    const hone_operand *a, const hone_product *products, size_t count, size_t rows, size_t depth) {
     packed *left = hone_packing_memory();
     if (!left) return 0;
     packed *right = left + row_block / lanes * strip_size;
     const size_t deep = equal_part(depth, depth_block, depth_unit);
     const size_t tall = equal_part(rows, row_block, lanes);
-    const size_t wide = equal_part(columns, column_block, tile_strips * lanes);
-    for (size_t column = 0; column < columns; column += wide) {
-        size_t width = columns - column < wide ? columns - column : wide;
+    piece pieces[most_pieces];
+    for (size_t product = 0, column = 0; product < count;) {
+        const size_t found = next_panel(products, count, &product, &column, pieces);
         for (size_t k = 0; k < depth; k += deep) {
-            size_t part = depth - k < deep ? depth - k : deep;
-            pack(b, column, width, k, part, right);
-            for (size_t row = 0; row < rows; row += tall) {
-                size_t height = rows - row < tall ? rows - row : tall;
-                pack(a, row, height, k, part, left);
-                multiply_blocks(
-                    left, right, (part + depth_unit - 1) / depth_unit, c + row * stride + column, stride, height, width,
-                    scale, accumulate || k > 0);
+            const size_t part = depth - k < deep ? depth - k : deep;
+            const int is_last = k + deep >= depth;
+            for (const piece *p = pieces; p < pieces + found; p++) {
+                packed *strips = right + p->strip * strip_size;
+                pack(&p->product->b, p->column, p->width, k, part, strips);
+                if (is_last && p->product->further_depth)
+                    pack(
+                        &p->product->further_b, p->column, p->width, 0, p->product->further_depth,
+                        strips + (part + depth_unit - 1) / depth_unit * lanes);
             }
+            for (size_t row = 0; row < rows; row += tall)
+                multiply_panel(
+                    a, pieces, found, row, rows - row < tall ? rows - row : tall, k, part, is_last, left, right);
         }
     }
     return 1;
+}
+
+TARGET static int multiply_packed(
+    const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows, size_t columns, size_t depth,
+    float scale, int accumulate) {
+    const hone_product product = {
+        .b = *b, .c = c, .stride = stride, .columns = columns, .scale = scale, .accumulate = accumulate};
+    return multiply_group(a, &product, 1, rows, depth);
 }

@@ -53,8 +53,8 @@ package struct DecoderBlock {
     package func scratch(_ tokens: Int, _ scores: AttentionScratch, backward: Bool, in arena: Arena) -> Scratch {
         Scratch(
             scores: scores, adapters: adapterScratch(tokens, in: arena),
-            attention: attention.scratch(backward ? tokens : 0, in: arena),
-            feedForward: feedForward.scratch(backward ? tokens : 0, in: arena))
+            attention: attention.scratch(tokens, backward: backward, in: arena),
+            feedForward: feedForward.scratch(tokens, backward: backward, in: arena))
     }
 
     private func adapterScratch(_ tokens: Int, in arena: Arena) -> AdapterScratch {
@@ -70,8 +70,8 @@ package struct DecoderBlock {
         _ context: Context
     ) {
         attention.forward(
-            x, layout, into: a.middle, a.attention, attention: s.scores, s.adapters, pass, context)
-        feedForward.forward(a.middle, into: y, a.feedForward, s.adapters, pass, context)
+            x, layout, into: a.middle, a.attention, s.attention, attention: s.scores, s.adapters, pass, context)
+        feedForward.forward(a.middle, into: y, a.feedForward, s.feedForward, s.adapters, pass, context)
     }
 
     /// `gradient` holds ∂/∂y and becomes ∂/∂x (unless `inputGradient` is false, when only parameters get theirs).

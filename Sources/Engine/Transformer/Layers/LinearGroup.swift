@@ -36,6 +36,8 @@ package struct LinearGroup {
     package let outputWidth: Int
     let runs: [Run]
     let biases: [Run]
+    /// Every member's weight by itself, in the order of the members: each is multiplied together with its adapter.
+    let parts: [Run]
     let adapters: AdapterGroup?
     let adapterRoom: AdapterRoom
     private let members: [Member]
@@ -68,7 +70,8 @@ package struct LinearGroup {
         biases = zip(members, columns).compactMap { member, columns in
             member.bias.map { Run(weight: $0, columns: columns) }
         }
-        adapters = AdapterGroup(zip(members, columns).map { ($0.adapter, $1) }, dropout: dropout)
+        parts = zip(members, columns).map { Run(weight: $0.weight, columns: $1) }
+        adapters = AdapterGroup(members.map(\.adapter), dropout: dropout)
         adapterRoom = room ?? AdapterRoom(rank: adapters?.totalRank ?? 0, dropsInput: adapters?.dropout != nil)
     }
 
@@ -96,15 +99,43 @@ package struct LinearGroup {
     package func forward(
         _ x: Matrix, into y: Matrix, _ a: Activations, _ scratch: AdapterScratch, _ pass: Pass, _ context: Context
     ) {
-        for run in runs { multiply(x.n, run.weight.elements.t, into: y.columns(run.columns), context) }
+        if pass.adapters == .on, let adapters {
+            adapters.forward(x, beside: parts, into: y, a.lowRank, scratch, pass, context)
+        } else {
+            multiply(x.n, group: runs.count, context) { index in
+                GroupedProduct(runs[index].weight.elements.t, into: y.columns(runs[index].columns))
+            }
+        }
         for bias in biases { addBias(bias.weight.value, to: y.columns(bias.columns), context) }
-        if pass.adapters == .on { adapters?.forward(x, into: y, a.lowRank, scratch, pass, context) }
     }
 
     /// Parameter gradients are added where wanted; `inputGradient` is overwritten.
     package func backward(
         _ dy: Matrix, input x: Matrix, _ a: Activations, _ scratch: AdapterScratch, inputGradient dx: Matrix?,
         _ pass: Pass, _ context: Context
+    ) {
+        differentiate(dy, a, scratch, inputGradient: dx, pass, context)
+        accumulateGradients(dy, input: x, scratch, pass, context)
+    }
+
+    /// The part of the adjoint that does not read the input: `inputGradient` is overwritten. `accumulateGradients` has to
+    /// follow before `scratch` serves another group.
+    func differentiate(
+        _ dy: Matrix, _ a: Activations, _ scratch: AdapterScratch, inputGradient dx: Matrix?, _ pass: Pass,
+        _ context: Context
+    ) {
+        if pass.adapters == .on, let adapters {
+            adapters.differentiate(dy, beside: parts, a.lowRank, scratch, inputGradient: dx, pass, context)
+        } else if let dx {
+            for (index, run) in runs.enumerated() {
+                multiply(dy.columns(run.columns).n, run.weight.elements.n, into: dx, accumulate: index > 0, context)
+            }
+        }
+    }
+
+    /// The other part: what is left of the parameters' gradients is added where wanted.
+    func accumulateGradients(
+        _ dy: Matrix, input x: Matrix, _ scratch: AdapterScratch, _ pass: Pass, _ context: Context
     ) {
         for run in runs {
             run.weight.accumulateGradient(dy.columns(run.columns).t, x.n, context)
@@ -113,13 +144,6 @@ package struct LinearGroup {
             guard let gradient = bias.weight.wantedGradient(context) else { continue }
             accumulateColumnSums(of: dy.columns(bias.columns), into: gradient, context)
         }
-        if let dx {
-            for (index, run) in runs.enumerated() {
-                multiply(dy.columns(run.columns).n, run.weight.elements.n, into: dx, accumulate: index > 0, context)
-            }
-        }
-        if pass.adapters == .on {
-            adapters?.backward(dy, input: x, a.lowRank, scratch, inputGradient: dx, pass, context)
-        }
+        if pass.adapters == .on { adapters?.accumulateDownGradients(input: x, scratch, pass, context) }
     }
 }

@@ -65,97 +65,138 @@ package struct AdapterScratch: BitwiseCopyable {
 
 /// The adapters of a group of linears. Matrices A that lie end to end are one product, and the members share one
 /// dropout mask, which is drawn again in the adjoint instead of being kept.
+///
+/// Both directions are further depth of the linears' own products, x Wᵀ + u Bᵀ and ∂y W + ∂u A: the adapters' outputs pass
+/// memory with the linears' and not once more.
 struct AdapterGroup {
     struct Member {
         let adapter: LowRankAdapter
-        let outputs: Range<Int>
         let ranks: Range<Int>
     }
 
-    let members: [Member]
-    let downs: [LinearGroup.Run]
+    /// Matrices A of one scale that are multiplied at once, and where their output goes.
+    struct Down {
+        let weight: Parameter
+        let ranks: Range<Int>
+        let scale: Real
+    }
+
+    /// One for each linear of the group; nil for one without an adapter.
+    let members: [Member?]
+    let downs: [Down]
     let totalRank: Int
-    let inputWidth: Int
     let dropout: AdapterDropout?
 
     /// Nil when no member has an adapter.
-    init?(_ adapters: [(adapter: LowRankAdapter?, outputs: Range<Int>)], dropout: AdapterDropout?) {
-        var members: [Member] = []
-        var downs: [LinearGroup.Run] = []
+    init?(_ adapters: [LowRankAdapter?], dropout: AdapterDropout?) {
+        var members: [Member?] = []
+        var downs: [Down] = []
         var end = 0
-        for case (let adapter?, let outputs) in adapters {
+        for adapter in adapters {
+            guard let adapter else {
+                members.append(nil)
+                continue
+            }
             let ranks = end..<end + adapter.down.value.rows
             end = ranks.upperBound
-            members.append(Member(adapter: adapter, outputs: outputs, ranks: ranks))
-            if let last = downs.last, last.weight.isFollowed(by: adapter.down) {
-                downs[downs.count - 1] = LinearGroup.Run(
-                    weight: last.weight.joined(with: adapter.down), columns: last.columns.lowerBound..<end)
+            members.append(Member(adapter: adapter, ranks: ranks))
+            if let last = downs.last, last.scale == adapter.scale, last.weight.isFollowed(by: adapter.down) {
+                downs[downs.count - 1] = Down(
+                    weight: last.weight.joined(with: adapter.down), ranks: last.ranks.lowerBound..<end,
+                    scale: adapter.scale)
             } else {
-                downs.append(LinearGroup.Run(weight: adapter.down, columns: ranks))
+                downs.append(Down(weight: adapter.down, ranks: ranks, scale: adapter.scale))
             }
         }
-        guard let first = members.first else { return nil }
+        guard !downs.isEmpty else { return nil }
         self.members = members
         self.downs = downs
         totalRank = end
-        inputWidth = first.adapter.down.value.columns
         self.dropout = dropout.flatMap { $0.rate > 0 ? $0 : nil }
     }
 
+    /// y = x Wᵀ + u Bᵀ for every linear.
+    ///
+    /// - Parameters:
+    ///   - linears: one for each member.
+    ///   - lowRank: u = s dropout(x) Aᵀ of all members, kept for the adjoint.
     func forward(
-        _ x: Matrix, into y: Matrix, _ lowRank: Matrix, _ scratch: AdapterScratch, _ pass: Pass, _ context: Context
-    ) {
-        let x = droppedInput(x, scratch, pass, context)
-        for down in downs {
-            multiply(x.n, down.weight.value.t, into: lowRank.columns(down.columns), context)
-        }
-        for member in members {
-            multiply(
-                lowRank.columns(member.ranks).n, member.adapter.up.value.t, into: y.columns(member.outputs),
-                accumulate: true, scale: member.adapter.scale, context)
-        }
-    }
-
-    /// Adds to the input gradient.
-    func backward(
-        _ dy: Matrix, input x: Matrix, _ lowRank: Matrix, _ scratch: AdapterScratch, inputGradient dx: Matrix?,
+        _ x: Matrix, beside linears: [LinearGroup.Run], into y: Matrix, _ lowRank: Matrix, _ scratch: AdapterScratch,
         _ pass: Pass, _ context: Context
     ) {
-        let dLowRank = scratch.gradient(dy.rows, totalRank)
-        for member in members {
-            let (dy, ranks, scale) = (dy.columns(member.outputs), member.ranks, member.adapter.scale)
-            member.adapter.up.accumulateGradient(dy.t, lowRank.columns(ranks).n, scale: scale, context)
-            multiply(dy.n, member.adapter.up.value.n, into: dLowRank.columns(ranks), scale: scale, context)
+        func projection(_ index: Int) -> GroupedProduct {
+            let down = downs[index]
+            return GroupedProduct(down.weight.value.t, into: lowRank.columns(down.ranks), scale: down.scale)
         }
-        accumulateDownGradients(dLowRank, input: x, scratch, pass, context)
-        guard let dx else { return }
-        accumulateInputGradient(dLowRank, into: dx, scratch, pass, context)
+        func linear(_ index: Int) -> GroupedProduct {
+            let (linear, member) = (linears[index], members[index])
+            return GroupedProduct(
+                linear.weight.elements.t, into: y.columns(linear.columns),
+                further: member.map { .init(lowRank.columns($0.ranks), $0.adapter.up.value.t) })
+        }
+        if mask(pass) != nil {
+            multiply(droppedInput(x, scratch, pass, context).n, group: downs.count, context, projection)
+            multiply(x.n, group: linears.count, context, linear)
+        } else {
+            multiply(x.n, group: downs.count + linears.count, context) { index in
+                index < downs.count ? projection(index) : linear(index - downs.count)
+            }
+        }
     }
 
-    private func accumulateDownGradients(
-        _ dLowRank: Matrix, input x: Matrix, _ scratch: AdapterScratch, _ pass: Pass, _ context: Context
+    /// Overwrites ∂x with ∂y W + ∂u A where wanted, and adds to the gradients of the matrices B. Those of the matrices A
+    /// follow, when the input is there.
+    func differentiate(
+        _ dy: Matrix, beside linears: [LinearGroup.Run], _ lowRank: Matrix, _ scratch: AdapterScratch,
+        inputGradient dx: Matrix?, _ pass: Pass, _ context: Context
     ) {
+        let dLowRank = scratch.gradient(dy.rows, totalRank)
+        let hasMask = mask(pass) != nil
+        for (index, linear) in linears.enumerated() {
+            let (member, dy) = (members[index], dy.columns(linear.columns))
+            let product = dx.map { dx in
+                GroupedProduct(
+                    linear.weight.elements.n, into: dx, accumulate: index > 0,
+                    further: hasMask ? nil : member.map { .init(dLowRank.columns($0.ranks), $0.adapter.down.value.n) })
+            }
+            differentiate(dy, member, dLowRank, followedBy: product, context)
+            member?.adapter.up.accumulateGradient(dy.t, lowRank.columns(member?.ranks ?? 0..<0).n, context)
+        }
+        if let dx, let mask = mask(pass) { accumulateInputGradient(dLowRank, mask, into: dx, scratch, context) }
+    }
+
+    /// ∂u = s ∂y B of one member, and what else is made of the same ∂y.
+    private func differentiate(
+        _ dy: Matrix, _ member: Member?, _ dLowRank: Matrix, followedBy product: GroupedProduct?, _ context: Context
+    ) {
+        let own = member.map { member in
+            GroupedProduct(
+                member.adapter.up.value.n, into: dLowRank.columns(member.ranks), scale: member.adapter.scale)
+        }
+        switch (own, product) {
+        case (let own?, let product?): multiply(dy.n, group: 2, context) { $0 == 0 ? own : product }
+        case (let single?, nil), (nil, let single?): multiply(dy.n, group: 1, context) { _ in single }
+        case (nil, nil): break
+        }
+    }
+
+    /// Adds to the gradients of the matrices A, from what `differentiate` left in `scratch`.
+    func accumulateDownGradients(input x: Matrix, _ scratch: AdapterScratch, _ pass: Pass, _ context: Context) {
         guard downs.contains(where: { $0.weight.wantedGradient(context) != nil }) else { return }
+        let dLowRank = scratch.gradient(x.rows, totalRank)
         let x = droppedInput(x, scratch, pass, context)
         for down in downs {
-            down.weight.accumulateGradient(dLowRank.columns(down.columns).t, x.n, context)
+            down.weight.accumulateGradient(dLowRank.columns(down.ranks).t, x.n, context)
         }
     }
 
     private func accumulateInputGradient(
-        _ dLowRank: Matrix, into dx: Matrix, _ scratch: AdapterScratch, _ pass: Pass, _ context: Context
+        _ dLowRank: Matrix, _ mask: DropoutMask, into dx: Matrix, _ scratch: AdapterScratch, _ context: Context
     ) {
-        guard let mask = mask(pass) else {
-            for down in downs {
-                multiply(
-                    dLowRank.columns(down.columns).n, down.weight.value.n, into: dx, accumulate: true, context)
-            }
-            return
-        }
         let dDropped = scratch.dropped(dx.rows, dx.columns)
         for (index, down) in downs.enumerated() {
             multiply(
-                dLowRank.columns(down.columns).n, down.weight.value.n, into: dDropped, accumulate: index > 0, context)
+                dLowRank.columns(down.ranks).n, down.weight.value.n, into: dDropped, accumulate: index > 0, context)
         }
         mask.apply(to: dDropped, into: dDropped, context)
         accumulate(dDropped, into: dx, context)

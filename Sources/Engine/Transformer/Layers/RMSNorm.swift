@@ -26,6 +26,18 @@ package struct RMSNorm {
             dy, x: x, weight: weight.value, inverseRMS: inverseRMS, inputGradient: inputGradient,
             weightGradient: weight.wantedGradient(context), context)
     }
+
+    /// The same, and then `dy` becomes the norm's output again where parameters want gradients: those of the linears that
+    /// read it. So a pass need not keep it. Without `inputGradient` nothing is read from `dy` unless the norm is trained.
+    func backwardRestoring(
+        _ dy: Matrix, input x: Matrix, inverseRMS: Matrix, inputGradient: Matrix?, _ context: Context
+    ) {
+        let restores = context.gradients.contains(.parameters)
+        rmsNormBackward(
+            dy, x: x, weight: weight.value, inverseRMS: inverseRMS, inputGradient: inputGradient,
+            weightGradient: weight.wantedGradient(context), restores: restores, context)
+        if restores, inputGradient == nil { forward(x, into: dy, inverseRMS: inverseRMS, context) }
+    }
 }
 
 /// The same norm applied to every attention head of a row by itself, with one weight for all heads.

@@ -16,7 +16,7 @@ struct SelectedAttention {
 
     struct Activations: BitwiseCopyable {
         /// Of all rows.
-        let inverseRMS, normed: Matrix
+        let inverseRMS: Matrix
         /// k and v of all rows, side by side; q of the selected rows.
         let keyValueProjected, queryProjected: Matrix
         /// Normed and rotated heads, and values.
@@ -33,7 +33,7 @@ struct SelectedAttention {
         let lowRank = split(a.projections.lowRank, keyValue.adapterRoom.rank, query.adapterRoom.rank, rows)
         let (hasHeadNorms, selected) = (whole.queryNorm != nil, 0..<rows.count)
         return Activations(
-            inverseRMS: a.inverseRMS, normed: a.normed, keyValueProjected: projected.all,
+            inverseRMS: a.inverseRMS, keyValueProjected: projected.all,
             queryProjected: projected.selected, query: hasHeadNorms ? a.query.rows(selected) : projected.selected,
             key: hasHeadNorms ? a.key : projected.all.columns(keyValue.columns[0]),
             value: projected.all.columns(keyValue.columns[1]), queryInverseRMS: a.queryInverseRMS.rows(selected),
@@ -61,9 +61,10 @@ struct SelectedAttention {
         into h: Matrix, _ a: Activations, _ s: DecoderBlock.Scratch, _ pass: Pass, _ context: Context
     ) {
         let selected = pass.on(rows)
-        whole.norm.forward(x, into: a.normed, inverseRMS: a.inverseRMS, context)
-        keyValue.forward(a.normed, into: a.keyValueProjected, a.keyValueProjections, s.adapters, pass, context)
-        rows.gather(a.normed, into: selectedNormed, context)
+        let normed = s.attention.normed
+        whole.norm.forward(x, into: normed, inverseRMS: a.inverseRMS, context)
+        keyValue.forward(normed, into: a.keyValueProjected, a.keyValueProjections, s.adapters, pass, context)
+        rows.gather(normed, into: selectedNormed, context)
         query.forward(selectedNormed, into: a.queryProjected, a.queryProjections, s.adapters, selected, context)
         whole.keyNorm?.forward(
             a.keyValueProjected.columns(keyValue.columns[0]), into: a.key, inverseRMS: a.keyInverseRMS, context)
@@ -94,20 +95,34 @@ struct SelectedAttention {
             context)
         let projected = split(scratch.projectedGradient, keyValue.outputWidth, query.outputWidth, rows)
         differentiateHeads(mixedGradient, layout, rows, projected.all, projected.selected, a, s, context)
-        let wantsNormed = inputGradient || whole.norm.weight.wantedGradient(context) != nil
-        keyValue.backward(
-            projected.all, input: a.normed, a.keyValueProjections, s.adapters,
-            inputGradient: wantsNormed ? scratch.normedGradient : nil, pass, context)
-        rows.gather(a.normed, into: selectedNormed, context)
-        query.backward(
-            projected.selected, input: selectedNormed, a.queryProjections, s.adapters,
-            inputGradient: wantsNormed ? selectedGradient : nil, selected, context)
-        guard wantsNormed else { return }
-        rows.scatterAdd(selectedGradient, into: scratch.normedGradient, context)
+        if context.gradients.contains(.parameters) {
+            accumulateGradients(x, projected, rows, selectedNormed: selectedNormed, a, s, pass, context)
+        }
+        guard inputGradient || whole.norm.weight.wantedGradient(context) != nil else { return }
+        let inputs = context.asking(for: .inputs)
+        keyValue.differentiate(
+            projected.all, a.keyValueProjections, s.adapters, inputGradient: scratch.normed, pass, inputs)
+        query.differentiate(
+            projected.selected, a.queryProjections, s.adapters, inputGradient: selectedGradient, selected, inputs)
+        rows.scatterAdd(selectedGradient, into: scratch.normed, context)
         rows.spreadInPlace(gradient)
         whole.norm.backward(
-            scratch.normedGradient, input: x, inverseRMS: a.inverseRMS,
-            inputGradient: inputGradient ? gradient : nil, context)
+            scratch.normed, input: x, inverseRMS: a.inverseRMS, inputGradient: inputGradient ? gradient : nil, context)
+    }
+
+    /// The projections' parameters alone.
+    private func accumulateGradients(
+        _ x: Matrix, _ projected: (all: Matrix, selected: Matrix), _ rows: RowSelection, selectedNormed: Matrix,
+        _ a: Activations, _ s: DecoderBlock.Scratch, _ pass: Pass, _ context: Context
+    ) {
+        let (normed, parameters) = (s.attention.normed, context.asking(for: .parameters))
+        whole.norm.forward(x, into: normed, inverseRMS: a.inverseRMS, context)
+        keyValue.backward(
+            projected.all, input: normed, a.keyValueProjections, s.adapters, inputGradient: nil, pass, parameters)
+        rows.gather(normed, into: selectedNormed, context)
+        query.backward(
+            projected.selected, input: selectedNormed, a.queryProjections, s.adapters, inputGradient: nil, pass.on(rows),
+            parameters)
     }
 
     /// From what attention returned down to q, k and v as projected.

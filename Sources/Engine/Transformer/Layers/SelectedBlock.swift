@@ -34,9 +34,9 @@ struct SelectedBlock {
         let output = y.rows(0..<rows.count)
         rows.gather(x, into: output, context)
         attention.forward(
-            x, residual: output, layout, rows, selectedNormed: a.feedForward.normed, into: a.middle, a.attention, s,
-            pass, context)
-        feedForward.forward(a.middle, into: output, a.feedForward, s.adapters, pass.on(rows), context)
+            x, residual: output, layout, rows, selectedNormed: s.feedForward.normed.rows(0..<rows.count),
+            into: a.middle, a.attention, s, pass, context)
+        feedForward.forward(a.middle, into: output, a.feedForward, s.feedForward, s.adapters, pass.on(rows), context)
         rows.spreadInPlace(y)
     }
 
@@ -52,7 +52,7 @@ struct SelectedBlock {
         // What the feed-forward half used is free again.
         let selectedGradient = Matrix(base: scratch.expandedGradient.base, rows: rows.count, columns: x.columns)
         attention.backward(
-            gradient, input: x, layout, rows, selectedNormed: scratch.normedGradient, selectedGradient: selectedGradient,
+            gradient, input: x, layout, rows, selectedNormed: scratch.normed, selectedGradient: selectedGradient,
             a.attention, s, inputGradient: inputGradient, pass, context)
     }
 }

@@ -34,7 +34,6 @@ package struct SelfAttention {
     /// What a pass keeps for its adjoint.
     package struct Activations: BitwiseCopyable {
         let inverseRMS: Matrix
-        let normed: Matrix
         /// q, k and v side by side, as projected; without head norms q and k are rotated in place.
         let projected: Matrix
         /// Normed and rotated heads; windows of `projected` without head norms.
@@ -49,10 +48,10 @@ package struct SelfAttention {
         func rows(_ count: Int) -> Activations {
             func part(_ matrix: Matrix) -> Matrix { matrix.rows(0..<count) }
             return Activations(
-                inverseRMS: part(inverseRMS), normed: part(normed), projected: part(projected), query: part(query),
-                key: part(key), queryInverseRMS: part(queryInverseRMS), keyInverseRMS: part(keyInverseRMS),
-                mixed: part(mixed), logSumExp: part(logSumExp), projections: projections.rows(count),
-                output: output.rows(count), value: part(value))
+                inverseRMS: part(inverseRMS), projected: part(projected), query: part(query), key: part(key),
+                queryInverseRMS: part(queryInverseRMS), keyInverseRMS: part(keyInverseRMS), mixed: part(mixed),
+                logSumExp: part(logSumExp), projections: projections.rows(count), output: output.rows(count),
+                value: part(value))
         }
     }
 
@@ -62,8 +61,7 @@ package struct SelfAttention {
         let hasHeadNorms = queryNorm != nil
         let (queries, keys) = (projections.columns[0], projections.columns[1])
         return Activations(
-            inverseRMS: arena.matrix(tokens, 1), normed: arena.matrix(tokens, projections.inputWidth),
-            projected: projected,
+            inverseRMS: arena.matrix(tokens, 1), projected: projected,
             query: hasHeadNorms ? arena.matrix(tokens, queries.count) : projected.columns(queries),
             key: hasHeadNorms ? arena.matrix(tokens, keys.count) : projected.columns(keys),
             queryInverseRMS: arena.matrix(tokens, hasHeadNorms ? shape.headCount : 0),
@@ -78,41 +76,42 @@ package struct SelfAttention {
     func viewing(_ a: Activations) -> Activations {
         let (columns, hasHeadNorms) = (projections.columns, queryNorm != nil)
         return Activations(
-            inverseRMS: a.inverseRMS, normed: a.normed, projected: a.projected,
+            inverseRMS: a.inverseRMS, projected: a.projected,
             query: hasHeadNorms ? a.query : a.projected.columns(columns[0]),
             key: hasHeadNorms ? a.key : a.projected.columns(columns[1]), queryInverseRMS: a.queryInverseRMS,
             keyInverseRMS: a.keyInverseRMS, mixed: a.mixed, logSumExp: a.logSumExp, projections: a.projections,
             output: a.output, value: a.projected.columns(columns[2]))
     }
 
-    /// Working memory of the adjoint, shared by all blocks.
+    /// Working memory, shared by all blocks.
     package struct Scratch: BitwiseCopyable {
-        let mixedGradient: Matrix
-        let projectedGradient: Matrix
+        /// What the projections read. No pass keeps it: in the adjoint it holds its gradient, and then itself again.
+        let normed: Matrix
+        /// No rows without an adjoint.
+        let mixedGradient, projectedGradient: Matrix
         /// Gradients of the normed heads; no columns without head norms.
         let queryGradient, keyGradient: Matrix
-        let normedGradient: Matrix
     }
 
-    /// Lays out the memory of the adjoint.
-    package func scratch(_ tokens: Int, in arena: Arena) -> Scratch {
-        let hasHeadNorms = queryNorm != nil
+    /// - Parameter backward: false leaves out what only the adjoint needs.
+    package func scratch(_ tokens: Int, backward: Bool, in arena: Arena) -> Scratch {
+        let (hasHeadNorms, differentiated) = (queryNorm != nil, backward ? tokens : 0)
         return Scratch(
-            mixedGradient: arena.matrix(tokens, projections.columns[0].count),
-            projectedGradient: arena.matrix(tokens, projections.outputWidth),
-            queryGradient: arena.matrix(tokens, hasHeadNorms ? projections.columns[0].count : 0),
-            keyGradient: arena.matrix(tokens, hasHeadNorms ? projections.columns[1].count : 0),
-            normedGradient: arena.matrix(tokens, projections.inputWidth))
+            normed: arena.matrix(tokens, projections.inputWidth),
+            mixedGradient: arena.matrix(differentiated, projections.columns[0].count),
+            projectedGradient: arena.matrix(differentiated, projections.outputWidth),
+            queryGradient: arena.matrix(differentiated, hasHeadNorms ? projections.columns[0].count : 0),
+            keyGradient: arena.matrix(differentiated, hasHeadNorms ? projections.columns[1].count : 0))
     }
 
     /// - Parameters:
     ///   - x: tokens × hidden.
     ///   - h: tokens × hidden, overwritten.
     package func forward(
-        _ x: Matrix, _ layout: SequenceLayout, into h: Matrix, _ a: Activations, attention scores: AttentionScratch,
-        _ adapters: AdapterScratch, _ pass: Pass, _ context: Context
+        _ x: Matrix, _ layout: SequenceLayout, into h: Matrix, _ a: Activations, _ s: Scratch,
+        attention scores: AttentionScratch, _ adapters: AdapterScratch, _ pass: Pass, _ context: Context
     ) {
-        project(x, positions: layout.positions, a, adapters, pass, context)
+        project(x, positions: layout.positions, a, s, adapters, pass, context)
         attention(
             q: a.query, k: a.key, v: a.value, spans: layout.spans, shape: shape, into: a.mixed,
             logSumExp: a.logSumExp, scratch: scores, context)
@@ -121,11 +120,12 @@ package struct SelfAttention {
 
     /// Rotated queries and keys, and values, of every row.
     func project(
-        _ x: Matrix, positions: [Int32], _ a: Activations, _ adapters: AdapterScratch, _ pass: Pass,
+        _ x: Matrix, positions: [Int32], _ a: Activations, _ s: Scratch, _ adapters: AdapterScratch, _ pass: Pass,
         _ context: Context
     ) {
-        norm.forward(x, into: a.normed, inverseRMS: a.inverseRMS, context)
-        projections.forward(a.normed, into: a.projected, a.projections, adapters, pass, context)
+        let normed = s.normed.rows(0..<x.rows)
+        norm.forward(x, into: normed, inverseRMS: a.inverseRMS, context)
+        projections.forward(normed, into: a.projected, a.projections, adapters, pass, context)
         queryNorm?.forward(
             a.projected.columns(projections.columns[0]), into: a.query, inverseRMS: a.queryInverseRMS, context)
         keyNorm?.forward(
@@ -164,13 +164,11 @@ package struct SelfAttention {
         if inputGradient, !trainsNorm, let inputRows {
             return backward(gradient, input: x, rows: inputRows, a, s, adapters, pass, context)
         }
-        projections.backward(
-            s.projectedGradient, input: a.normed, a.projections, adapters,
-            inputGradient: wantsNormed ? s.normedGradient : nil, pass, context)
-        guard wantsNormed else { return }
-        norm.backward(
-            s.normedGradient, input: x, inverseRMS: a.inverseRMS, inputGradient: inputGradient ? gradient : nil,
-            context)
+        projections.differentiate(
+            s.projectedGradient, a.projections, adapters, inputGradient: wantsNormed ? s.normed : nil, pass, context)
+        norm.backwardRestoring(
+            s.normed, input: x, inverseRMS: a.inverseRMS, inputGradient: inputGradient ? gradient : nil, context)
+        projections.accumulateGradients(s.projectedGradient, input: s.normed, adapters, pass, context)
     }
 
     /// The end of the adjoint for some rows: the others' projections get no input gradient.
@@ -179,18 +177,19 @@ package struct SelfAttention {
         _ adapters: AdapterScratch, _ pass: Pass, _ context: Context
     ) {
         if context.gradients.contains(.parameters) {
+            norm.forward(x, into: s.normed, inverseRMS: a.inverseRMS, context)
             projections.backward(
-                s.projectedGradient, input: a.normed, a.projections, adapters, inputGradient: nil, pass,
+                s.projectedGradient, input: s.normed, a.projections, adapters, inputGradient: nil, pass,
                 context.asking(for: .parameters))
         }
         rows.gatherInPlace(s.projectedGradient)
-        let selected = 0..<rows.count
-        projections.backward(
-            s.projectedGradient.rows(selected), input: a.normed.rows(selected), a.projections.rows(rows.count), adapters,
-            inputGradient: s.normedGradient.rows(selected), pass.on(rows), context.asking(for: .inputs))
+        let (selected, normedGradient) = (0..<rows.count, s.normed.rows(0..<rows.count))
+        projections.differentiate(
+            s.projectedGradient.rows(selected), a.projections.rows(rows.count), adapters, inputGradient: normedGradient,
+            pass.on(rows), context.asking(for: .inputs))
         for run in rows.runs {
             norm.backward(
-                s.normedGradient.rows(run.places), input: x.rows(run.rows), inverseRMS: a.inverseRMS.rows(run.rows),
+                normedGradient.rows(run.places), input: x.rows(run.rows), inverseRMS: a.inverseRMS.rows(run.rows),
                 inputGradient: gradient.rows(run.rows), context)
         }
     }

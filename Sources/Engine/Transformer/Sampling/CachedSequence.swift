@@ -53,7 +53,8 @@ package struct CachedSequence {
         for (index, layer) in stack.blocks.enumerated() {
             let (x, y) = (stream(index, count), stream(index + 1, count))
             attend(layer.attention, x, caches[index], a, scratch, decoding, pass, context)
-            layer.feedForward.forward(a.middle, into: y, a.feedForward, scratch.adapters, pass, context)
+            layer.feedForward.forward(
+                a.middle, into: y, a.feedForward, scratch.feedForward, scratch.adapters, pass, context)
         }
         return stream(stack.blocks.count, count)
     }
@@ -86,7 +87,7 @@ package struct CachedSequence {
         _ s: DecoderBlock.Scratch, _ decoding: DecodeScratch, _ pass: Pass, _ context: Context
     ) {
         let (own, total) = (layer.viewing(a.attention), length + x.rows)
-        layer.project(x, positions: (length..<total).map { Int32($0) }, own, s.adapters, pass, context)
+        layer.project(x, positions: (length..<total).map { Int32($0) }, own, s.attention, s.adapters, pass, context)
         cache.store(keys: own.key, values: own.value, sequence: 0, from: length)
         if x.rows == 1 {
             attentionDecode(

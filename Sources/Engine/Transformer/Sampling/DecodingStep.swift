@@ -74,7 +74,7 @@ extension DecoderBlock {
         _ x: Matrix, _ step: DecodingStep, _ cache: KeyValueCache, into y: Matrix, _ a: Activations, _ s: Scratch,
         _ scores: DecodeScratch, _ pass: Pass, _ context: Context
     ) {
-        attention.project(x, positions: step.positions, a.attention, s.adapters, pass, context)
+        attention.project(x, positions: step.positions, a.attention, s.attention, s.adapters, pass, context)
         for (row, sequence) in step.sequences.enumerated() {
             cache.store(
                 keys: a.attention.key.row(row), values: a.attention.value.row(row), sequence: sequence,
@@ -84,6 +84,6 @@ extension DecoderBlock {
             q: a.attention.query, cache: cache, sequences: step.sequences, lengths: step.lengths,
             shape: attention.shape, into: a.attention.mixed, scratch: scores, context)
         attention.finish(x, into: a.middle, a.attention, s.adapters, pass, context)
-        feedForward.forward(a.middle, into: y, a.feedForward, s.adapters, pass, context)
+        feedForward.forward(a.middle, into: y, a.feedForward, s.feedForward, s.adapters, pass, context)
     }
 }

@@ -20,10 +20,11 @@ const char *hone_kernel_level(void);
 void hone_rms_norm(const hone_real *x, ptrdiff_t x_stride, const hone_real *weight, double epsilon,
                    hone_real *y, ptrdiff_t y_stride, hone_real *inverse, ptrdiff_t inverse_stride,
                    ptrdiff_t rows, ptrdiff_t columns);
-// dx += ∂/∂x of the above.
-void hone_rms_norm_input_gradient(const hone_real *dy, ptrdiff_t dy_stride, const hone_real *x, ptrdiff_t x_stride,
-                                  const hone_real *weight, const hone_real *inverse, ptrdiff_t inverse_stride,
-                                  hone_real *dx, ptrdiff_t dx_stride, ptrdiff_t rows, ptrdiff_t columns);
+// dx += ∂/∂x of the above. With `restores` dy becomes y again.
+void hone_rms_norm_input_gradient(hone_real *dy, ptrdiff_t dy_stride, int restores, const hone_real *x,
+                                  ptrdiff_t x_stride, const hone_real *weight, const hone_real *inverse,
+                                  ptrdiff_t inverse_stride, hone_real *dx, ptrdiff_t dx_stride, ptrdiff_t rows,
+                                  ptrdiff_t columns);
 // dweight += ∂/∂weight, for the given columns; rows are added in ascending order.
 void hone_rms_norm_weight_gradient(const hone_real *dy, ptrdiff_t dy_stride, const hone_real *x, ptrdiff_t x_stride,
                                    const hone_real *inverse, ptrdiff_t inverse_stride, hone_real *dweight,
@@ -31,8 +32,8 @@ void hone_rms_norm_weight_gradient(const hone_real *dy, ptrdiff_t dy_stride, con
 // y = silu(gate) · up.
 void hone_gated_silu(const hone_real *gate, ptrdiff_t gate_stride, const hone_real *up, ptrdiff_t up_stride,
                      hone_real *y, ptrdiff_t y_stride, ptrdiff_t rows, ptrdiff_t columns);
-// dgate, dup (overwritten) from dy. They may be the same memory as gate and up.
-void hone_gated_silu_gradient(const hone_real *dy, ptrdiff_t dy_stride, const hone_real *gate, ptrdiff_t gate_stride,
+// dgate, dup (overwritten) from dy, which becomes y again. They may be the same memory as gate and up.
+void hone_gated_silu_gradient(hone_real *dy, ptrdiff_t dy_stride, const hone_real *gate, ptrdiff_t gate_stride,
                               const hone_real *up, ptrdiff_t up_stride, hone_real *dgate, ptrdiff_t dgate_stride,
                               hone_real *dup, ptrdiff_t dup_stride, ptrdiff_t rows, ptrdiff_t columns);
 // y[r] += bias.
@@ -118,7 +119,7 @@ int64_t hone_team_next(hone_team *team);
 // Zero pages of anonymous memory with huge pages asked for; null when there are none.
 void *hone_memory_map(size_t bytes);
 void hone_memory_unmap(void *memory, size_t bytes);
-enum { hone_packing_size = 4 << 20 };
+enum { hone_packing_size = 8 << 20 };
 // Memory of the calling thread in which products are packed, mapped at its first use; null when there is none.
 void *hone_packing_memory(void);
 
@@ -138,6 +139,22 @@ int hone_f32_available(void);
 // c = scale · a · b (+ c when `accumulate`). Returns 0 without having done anything when there is no packing memory.
 int hone_f32_multiply(const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows,
                       size_t columns, size_t depth, float scale, int accumulate);
+
+enum { hone_most_further_depth = 64 };
+// One product of a group that shares a: c = scale · (a · b + further_a · further_b) (+ c when `accumulate`).
+typedef struct {
+    hone_operand b;
+    float *c;
+    size_t stride, columns;
+    float scale;
+    int accumulate;
+    hone_operand further_a, further_b;
+    size_t further_depth; // 0 for none; at most hone_most_further_depth
+} hone_product;
+// As `hone_f32_multiply` for several products of one a, which is packed once for all of them. Rows of `further_a` may be
+// the same rows of an earlier product's c.
+int hone_f32_multiply_group(const hone_operand *a, const hone_product *products, size_t count, size_t rows,
+                            size_t depth);
 
 // ---- few_rows.c ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,156 @@
+internal import CKernels
+
+/// One product of a group that shares its left side: c = scale · (a · b + further.a · further.b) (+ c when `accumulates`).
+package struct GroupedProduct: BitwiseCopyable {
+    /// More depth for a product: what an adapter adds to the output of a linear, or to the gradient of its input.
+    package struct Further: BitwiseCopyable {
+        let a: Matrix
+        let b: Operand
+
+        /// - Parameter a: may be the `c` of an earlier product of the group.
+        package init(_ a: Matrix, _ b: Operand) {
+            self.a = a
+            self.b = b
+        }
+    }
+
+    let b: Operand
+    let c: Matrix
+    let scale: Real
+    let accumulates: Bool
+    let further: Further?
+
+    /// A product that overwrites `c` by default.
+    package init(_ b: Operand, into c: Matrix, accumulate: Bool = false, scale: Real = 1, further: Further? = nil) {
+        self.b = b
+        self.c = c
+        self.scale = scale
+        self.accumulates = accumulate
+        self.further = further
+    }
+}
+
+/// Products of one left side, in the order of their numbers. It is packed once for all of them, further depth costs no pass
+/// over c of its own, and few rows take one barrier in all, or two with further depth. The bits do not depend on the number of
+/// threads, nor those of a row on the number of rows while these are many enough for packed products.
+///
+/// - Parameter product: the product of each number, asked for as often as it is needed. Further depth may read what products
+///   without it write.
+package func multiply(_ a: Operand, group count: Int, _ context: Context, _ product: (Int) -> GroupedProduct) {
+    let team = context.team
+    for index in 0..<count {
+        let (b, c) = (product(index).b, product(index).c)
+        precondition(
+            a.rows == c.rows && b.columns == c.columns && a.columns == b.rows,
+            "cannot multiply \(a.rows)×\(a.columns) by \(b.rows)×\(b.columns) into \(c.rows)×\(c.columns)")
+    }
+    if a.rows >= fewestPackedTogether, (0..<count).allSatisfy({ product($0).isPacked(after: a, team) }) {
+        team.parallel(a.rows, grain: splitGrain) { rows in
+            multiplyTogether(a.taking(rows: rows), count) { product($0).taking(rows: rows) }
+        }
+        return
+    }
+    multiply(a, group: count, where: { $0.further == nil }, team, product)
+    multiply(a, group: count, where: { $0.further != nil }, team, product)
+}
+
+/// With fewer rows, packing every b on every thread costs more than packing a again.
+private let fewestPackedTogether = 256
+
+/// Some products of a group, each by itself, with barriers for all of them.
+private func multiply(
+    _ a: Operand, group count: Int, where isWanted: (GroupedProduct) -> Bool, _ team: ThreadTeam,
+    _ product: (Int) -> GroupedProduct
+) {
+    let columns = (0..<count).reduce(0) { isWanted(product($1)) ? $0 + product($1).c.columns : $0 }
+    if a.rows < columns, a.rows * columns * a.columns >= smallestSharedProduct {
+        team.parallel(columns, grain: splitGrain) { range in
+            var start = 0
+            for index in 0..<count where isWanted(product(index)) {
+                let whole = product(index)
+                let part = range.clamped(to: start..<start + whole.c.columns)
+                if !part.isEmpty {
+                    whole.taking(columns: part.lowerBound - start..<part.upperBound - start)
+                        .multiply(a, as: whole.kernel(after: a, team))
+                }
+                start += whole.c.columns
+            }
+        }
+    } else {
+        for index in 0..<count where isWanted(product(index)) {
+            let whole = product(index)
+            let shares = a.rows * whole.c.columns * a.columns >= smallestSharedProduct
+            team.parallel(a.rows, grain: shares ? splitGrain : a.rows) { rows in
+                whole.taking(rows: rows).multiply(a.taking(rows: rows), as: whole.kernel(after: a, team))
+            }
+        }
+    }
+    for index in 0..<count where isWanted(product(index)) {
+        let whole = product(index)
+        guard let further = whole.further, !whole.isPacked(after: a, team) else { continue }
+        multiply(further.a.n, further.b, into: whole.c, accumulate: true, scale: whole.scale, team: team)
+    }
+}
+
+extension GroupedProduct {
+    /// Chosen for the whole product, as for one that is alone.
+    fileprivate func kernel(after a: Operand, _ team: ThreadTeam) -> ProductKernel { ProductKernel(a, b, team.products) }
+
+    /// Whether the product and its further depth are one of our own float32 products.
+    fileprivate func isPacked(after a: Operand, _ team: ThreadTeam) -> Bool {
+        kernel(after: a, team) == .packed
+            && further.map { $0.a.columns <= GroupedProduct.mostFurtherDepth && $0.b.isFull } ?? true
+    }
+
+    private static let mostFurtherDepth = Int(hone_most_further_depth)
+
+    fileprivate func taking(rows: Range<Int>) -> GroupedProduct {
+        GroupedProduct(
+            b, into: c.rows(rows), accumulate: accumulates, scale: scale,
+            further: further.map { Further($0.a.rows(rows), $0.b) })
+    }
+
+    fileprivate func taking(columns: Range<Int>) -> GroupedProduct {
+        GroupedProduct(
+            b.taking(columns: columns), into: c.columns(columns), accumulate: accumulates, scale: scale,
+            further: further.map { Further($0.a, $0.b.taking(columns: columns)) })
+    }
+
+    /// On the calling thread; further depth only where it is packed together.
+    fileprivate func multiply(_ a: Operand, as kernel: ProductKernel) {
+        if kernel == .packed, let further, further.a.columns <= GroupedProduct.mostFurtherDepth, further.b.isFull {
+            multiplyTogether(a, 1) { _ in self }
+        } else {
+            kernel.multiply(a, b, into: c, accumulate: accumulates, scale: scale)
+        }
+    }
+}
+
+#if DoublePrecision
+    private func multiplyTogether(_ a: Operand, _ count: Int, _ product: (Int) -> GroupedProduct) {
+        preconditionFailure("there are no packed products in Double")
+    }
+#else
+    private func multiplyTogether(_ a: Operand, _ count: Int, _ product: (Int) -> GroupedProduct) {
+        withUnsafeTemporaryAllocation(of: hone_product.self, capacity: count) { products in
+            for index in 0..<count { products.initializeElement(at: index, to: product(index).lanes) }
+            var left = a.lanesOfRows
+            let done = hone_f32_multiply_group(&left, products.baseAddress, count, a.rows, a.columns)
+            precondition(done != 0, "no memory to pack the sides of a product in")
+        }
+    }
+
+    extension GroupedProduct {
+        fileprivate var lanes: hone_product {
+            var lanes = hone_product(
+                b: b.lanesOfColumns, c: c.base, stride: c.stride, columns: c.columns, scale: scale,
+                accumulate: accumulates ? 1 : 0, further_a: hone_operand(), further_b: hone_operand(), further_depth: 0)
+            if let further {
+                lanes.further_a = further.a.n.lanesOfRows
+                lanes.further_b = further.b.lanesOfColumns
+                lanes.further_depth = further.a.columns
+            }
+            return lanes
+        }
+    }
+#endif

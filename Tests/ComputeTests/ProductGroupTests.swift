@@ -1,0 +1,91 @@
+import Compute
+import Testing
+
+@Suite("Products that share their left side")
+struct ProductGroupTests {
+    private static let shapes = [(5, 40), (40, 70), (300, 33), (300, 600), (600, 1200)]
+
+    /// What an adapted linear asks for: u = s x Aᵀ, then y = x Wᵀ + u Bᵀ, and a linear beside it that adds.
+    private struct Adapted {
+        let x, down, up, weight, other: Matrix
+        let lowRank, y, z: Matrix
+
+        init(_ bench: Bench, rows: Int, depth: Int) {
+            x = bench.normal(rows, depth, stream: 1, padding: 3)
+            (down, up) = (bench.normal(5, depth, stream: 2), bench.normal(70, 5, stream: 3))
+            (weight, other) = (bench.normal(70, depth, stream: 4), bench.normal(depth, 33, stream: 5))
+            let outputs = bench.zeros(rows, 120)
+            (lowRank, y, z) = (outputs.columns(100..<105), outputs.columns(0..<70), bench.normal(rows, 33, stream: 6))
+        }
+
+        func multiplyTogether(_ context: Context) {
+            multiply(x.n, group: 3, context) { index in
+                switch index {
+                case 0: GroupedProduct(down.t, into: lowRank, scale: 0.5)
+                case 1: GroupedProduct(weight.t, into: y, further: .init(lowRank, up.t))
+                default: GroupedProduct(other.n, into: z, accumulate: true)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: shapes, [1, 2, 3]) func groupIsItsProducts(shape: (Int, Int), threads: Int) throws {
+        let bench = try Bench(threads: threads)
+        let adapted = Adapted(bench, rows: shape.0, depth: shape.1)
+        let before = adapted.z.values
+        adapted.multiplyTogether(bench.context)
+
+        let x = adapted.x.values
+        let lowRank = ReferenceMath.product(x, ReferenceMath.transposed(adapted.down.values)).map { $0.map { $0 / 2 } }
+        let base = ReferenceMath.product(x, ReferenceMath.transposed(adapted.weight.values))
+        let added = ReferenceMath.product(lowRank, ReferenceMath.transposed(adapted.up.values))
+        let other = ReferenceMath.product(x, adapted.other.values)
+        #expect(relativeError(adapted.lowRank, lowRank) < tolerance)
+        #expect(relativeError(adapted.y, zip(base, added).map { zip($0, $1).map { $0 + $1 } }) < tolerance)
+        #expect(relativeError(adapted.z, zip(before, other).map { zip($0, $1).map { $0 + $1 } }) < tolerance)
+    }
+
+    @Test(.enabled(if: ThreadTeam.multipliesItself, "the library promises nothing"), arguments: shapes)
+    func groupsDoNotDependOnThreads(shape: (Int, Int)) throws {
+        let results = try [1, 2, 5].map { threads in
+            let bench = try Bench(threads: threads)
+            let adapted = Adapted(bench, rows: shape.0, depth: shape.1)
+            adapted.multiplyTogether(bench.context)
+            return [adapted.lowRank, adapted.y, adapted.z].map(\.values)
+        }
+        #expect(results.allSatisfy { $0 == results[0] })
+    }
+
+    /// More further depth than the packed products take comes by a product of its own.
+    @Test func deepFurtherDepth() throws {
+        let bench = try Bench()
+        let (x, more) = (bench.normal(300, 50, stream: 1), bench.normal(300, 90, stream: 2))
+        let (weight, further) = (bench.normal(50, 40, stream: 3), bench.normal(90, 40, stream: 4))
+        let y = bench.zeros(300, 40)
+        multiply(x.n, group: 1, bench.context) { _ in
+            GroupedProduct(weight.n, into: y, further: .init(more, further.n))
+        }
+        let expected = zip(
+            ReferenceMath.product(x.values, weight.values), ReferenceMath.product(more.values, further.values)
+        ).map { zip($0, $1).map { $0 + $1 } }
+        #expect(relativeError(y, expected) < tolerance)
+    }
+
+    /// The adjoints leave what the forward pass had made in place of its gradient.
+    @Test func adjointsRestoreOutputs() throws {
+        let bench = try Bench()
+        let (x, weight) = (bench.normal(40, 70, stream: 1), bench.normal(1, 70, stream: 2))
+        let (y, inverse, dx) = (bench.zeros(40, 70), bench.zeros(40, 1), bench.zeros(40, 70))
+        rmsNorm(x, weight: weight, epsilon: 1e-5, into: y, inverseRMS: inverse, bench.context)
+        let dy = bench.normal(40, 70, stream: 3)
+        rmsNormBackward(
+            dy, x: x, weight: weight, inverseRMS: inverse, inputGradient: dx, weightGradient: nil, restores: true,
+            bench.context)
+        #expect(relativeError(dy, y.values) < tolerance)
+
+        let (gate, up) = (bench.normal(40, 70, stream: 4), bench.normal(40, 70, stream: 5))
+        gatedSiLU(gate: gate, up: up, into: y, bench.context)
+        gatedSiLUBackward(dy, gate: gate, up: up, gateGradient: gate, upGradient: up, bench.context)
+        #expect(relativeError(dy, y.values) < tolerance)
+    }
+}
