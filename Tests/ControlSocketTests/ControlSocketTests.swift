@@ -130,6 +130,47 @@ struct ControlSocketTests {
         try await daemon.end()
     }
 
+    /// Two people set different limits of one queue at the same moment: both hold, here and after a restart.
+    @Test func nobodysSettingIsLost() async throws {
+        let daemon = try await ListeningDaemon()
+        for round in 1...20 {
+            async let first = daemon.ask("POST", "/v1/queues/default", Array(#"{"max_running": \#(round)}"#.utf8))
+            async let second = daemon.ask("POST", "/v1/queues/default", Array(#"{"max_cpus": \#(round + 1)}"#.utf8))
+            async let third = daemon.ask("POST", "/v1/queues/default", Array(#"{"priority": \#(round + 2)}"#.utf8))
+            #expect(try await [first.status, second.status, third.status] == [200, 200, 200])
+            let there = try await daemon.ask("GET", "/v1/queues").decoded([QueueRecord].self).map(\.settings)
+            let wanted = QueueSettings(maxRunning: round, maxCpus: round + 1, priority: round + 2)
+            #expect(there == [wanted])
+            let kept = try await daemon.store.settings("queue.")["queue.default"]
+            #expect(try kept.map { try JSONCoding.decode(QueueSettings.self, from: Array($0.utf8)) } == wanted)
+        }
+        try await daemon.end()
+    }
+
+    @Test func aForecastChangesNothing() async throws {
+        let daemon = try await ListeningDaemon()
+        func forecast(_ name: String, _ more: String) async throws -> JobForecast {
+            let body = Array(ListeningDaemon.spec(name, more).utf8)
+            return try await daemon.ask("POST", "/v1/forecast", body).decoded(JobForecast.self)
+        }
+        #expect(try await forecast("a", "").reason == nil)
+        #expect(try await forecast("a", "hold: true").reason == .held(by: "its specification"))
+        #expect(try await forecast("a", "after: nobody").reason == .dependencyName(name: "nobody"))
+        let job = try await daemon.submit("first")
+        try await daemon.wait(for: job, .running)
+        #expect(try await forecast("a", "after: first").reason == .dependency(job: job, state: .running))
+        let wide = try await forecast("a", "resources: {cpus: 2}")
+        guard case .resources(need: 2, free: 1, earliest: _?) = wide.reason else {
+            Issue.record("\(wide)")
+            return
+        }
+        #expect(wide.cpus == 2 && wide.memory > 0)
+        let wrong = try await daemon.ask("POST", "/v1/forecast", Array("name: a\n".utf8))
+        #expect(wrong.status == 400)
+        #expect(try await daemon.store.jobs(JobPage(.all)).map(\.name) == ["first"])
+        try await daemon.end()
+    }
+
     @Test func whatEndedJobsLeaveIsRemoved() async throws {
         let daemon = try await ListeningDaemon()
         let job = try await daemon.submit("first", "hold: true")

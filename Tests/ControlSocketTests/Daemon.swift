@@ -55,9 +55,13 @@ final class ListeningDaemon: Sendable {
         try removeTree(directory)
     }
 
+    static func spec(_ name: String, _ more: String = "") -> String {
+        "name: \(name)\nmethod: sft\nmodel: base\ndataset: {train: rows.jsonl}\ntrain: {steps: 10}\n\(more)\n"
+    }
+
     /// Drops a job and waits until it is in the queue.
     func submit(_ name: String, _ more: String = "") async throws -> Int64 {
-        let text = "name: \(name)\nmethod: sft\nmodel: base\ndataset: {train: rows.jsonl}\ntrain: {steps: 10}\n\(more)\n"
+        let text = Self.spec(name, more)
         try durableWrite(text, to: "\(root.spool)/.\(name).yaml")
         var status = stat()
         stat("\(root.spool)/.\(name).yaml", &status)
@@ -115,8 +119,8 @@ final class ListeningDaemon: Sendable {
         return try await send(Array(head.utf8) + body)
     }
 
-    /// Sends bytes and reads until the other side closes.
-    func send(_ bytes: [UInt8]) async throws -> Answer {
+    /// Sends bytes and, after `pause` seconds, reads until the other side closes.
+    func send(_ bytes: [UInt8], readAfter pause: Double = 0) async throws -> Answer {
         let descriptor = try await client()
         return await withCheckedContinuation { continuation in
             Thread.detachNewThread {
@@ -128,6 +132,7 @@ final class ListeningDaemon: Sendable {
                     if count <= 0 { break }
                     left = left.dropFirst(count)
                 }
+                Thread.sleep(forTimeInterval: pause)
                 var all: [UInt8] = []
                 var buffer = [UInt8](repeating: 0, count: 1 << 16)
                 while true {

@@ -64,6 +64,31 @@ struct ControlTests {
         try await endWell(daemon)
     }
 
+    @Test func oneCommandHoldsNamesAndWaits() async throws {
+        let shop = try Workshop()
+        let daemon = try await running(shop)
+        try shop.write("# for table 3\n" + SmallJob.pretrain("lm"), to: "lm.yaml")
+        let file = "\(shop.root)/lm.yaml"
+        expect(0, try await hone(shop, "submit", "--dry-run", file), "lm would start now")
+        expect(0, try await hone(shop, "submit", "--dry-run", "--hold", "--json", file), "\"held\"")
+        expect(0, try await hone(shop, "submit", "--hold", "--key", "row 7", file), "job 1 lm")
+        expect(0, try await hone(shop, "submit", "--hold", "--key", "row 7", file), "there already")
+        expect(5, try await hone(shop, "submit", "--key", "row 7", file), "belongs to job 1")
+        expect(2, try await hone(shop, "submit", "--key", "k", file, file), "--key names one job")
+        expect(5, try await hone(shop, "submit", "--key", String(repeating: "k", count: 200), file), "idempotency_key")
+        #expect(try shop.text("jobs/accepted/1-lm.yaml").hasPrefix("# for table 3\n"))
+        expect(0, try await hone(shop, "why", "lm"), "held by its specification")
+        expect(0, try await hone(shop, "release", "lm"))
+        // What is submitted again is waited for as well.
+        let again = try await hone(shop, "submit", "--hold", "--key", "row 7", "--wait", "--json", file)
+        expect(0, again, "\"state\":\"succeeded\"")
+        let wrong = SmallJob.pretrain("bad").replacing("learning_rate: 1e-3", with: "learning_rate: 1e30")
+        try shop.write(wrong.replacing("max_failures: 50", with: "max_failures: 0"), to: "bad.yaml")
+        expect(1, try await hone(shop, "submit", "--wait", "\(shop.root)/bad.yaml"), "job 2 bad failed")
+        try await endWell(daemon)
+        expect(4, try await hone(shop, "submit", "--wait", file), "nobody takes the files in")
+    }
+
     @Test func jobsThroughCurlQueuesAndWhatIsLeftBehind() async throws {
         let shop = try Workshop()
         let daemon = try await running(shop)

@@ -36,6 +36,49 @@ struct FailPointTests {
         }
     }
 
+    /// What an undisturbed run does not come by: a file that is refused.
+    @Test func theDaemonThatRefuses() async throws {
+        let traced = try Workshop()
+        try traced.drop("nonsense", as: "bad.yaml")
+        _ = try await traced.settle(["HONE_FAILPOINT_TRACE": "\(traced.root)/trace"])
+        let names = try traced.trace().filter { $0.hasPrefix("reject.") }
+        #expect(names.count >= 4, "\(names)")
+        for name in names {
+            let shop = try Workshop()
+            try shop.drop("nonsense", as: "bad.yaml")
+            let daemon = try shop.daemon(["HONE_FAILPOINT": "\(name):kill"])
+            #expect(try await daemon.wait() == -SIGKILL, "\(name) was not reached: \(daemon.standardError)")
+            let (status, log) = try await shop.settle()
+            // The last daemon may have done all there was to do.
+            #expect([0, 1].contains(status), "\(name): \(log)")
+            #expect(shop.names(in: "jobs").filter { $0.hasSuffix(".yaml") } == [], "\(name)")
+            #expect(shop.names(in: "jobs/rejected") == ["bad.yaml", "bad.yaml.error.txt"], "\(name)")
+            #expect(try shop.text("jobs/rejected/bad.yaml.error.txt").contains("bad.yaml"), "\(name)")
+            let records = try shop.query("SELECT group_concat(outcome || ' ' || file_state) FROM submissions")
+            #expect(records == "rejected moved", "\(name)")
+        }
+    }
+
+    /// And one that finds attempts of the last daemon.
+    @Test func theDaemonThatRecovers() async throws {
+        let expected = try await UndisturbedRun.shared.fingerprints()
+        let traced = try Workshop()
+        try await traced.killInMidAttempt()
+        _ = try await traced.settle(["HONE_FAILPOINT_TRACE": "\(traced.root)/trace"])
+        let names = try traced.trace().filter { $0.hasPrefix("recovery.") }
+        #expect(names.count >= 2, "\(names)")
+        for name in names {
+            let shop = try Workshop()
+            try await shop.killInMidAttempt()
+            let daemon = try shop.daemon(["HONE_FAILPOINT": "\(name):kill"])
+            #expect(try await daemon.wait() == -SIGKILL, "\(name) was not reached: \(daemon.standardError)")
+            let (status, log) = try await shop.settle()
+            #expect(status == 0, "\(name): \(log)")
+            try shop.check(["lm", "align"], equal: expected)
+            #expect(try shop.query("SELECT count(*) FROM submissions WHERE file_state <> 'moved'") == "0", "\(name)")
+        }
+    }
+
     /// The names of the boundaries that the daemon, or its workers, pass in an undisturbed run.
     private func boundaries(ofWorker: Bool) async throws -> [String] {
         let shop = try Workshop()
@@ -47,11 +90,29 @@ struct FailPointTests {
         } else {
             _ = try await shop.settle(["HONE_FAILPOINT_TRACE": trace])
         }
-        return Set(try shop.text("trace").split(separator: "\n").map(String.init)).sorted()
+        return try shop.trace()
     }
 }
 
 extension Workshop {
+    /// The names of the boundaries that were written down, each once.
+    fileprivate func trace() throws -> [String] {
+        Set(try text("trace").split(separator: "\n").map(String.init)).sorted()
+    }
+
+    /// Drops the two jobs and kills the daemon and its worker while one trains.
+    fileprivate func killInMidAttempt() async throws {
+        try EndToEndTests.drop(into: self)
+        let daemon = try daemon()
+        for _ in 0..<1000 where !exists("\(run("lm"))/metrics.jsonl") { try await Task.sleep(for: .milliseconds(5)) }
+        daemon.kill(SIGKILL)
+        let workers = workers()
+        for worker in workers { kill(worker, SIGKILL) }
+        try await daemon.wait()
+        for _ in 0..<500 where !self.workers().isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(!workers.isEmpty, "the first job had ended already")
+    }
+
     /// A worker that meets a fault in its first attempt and another in its second, and is healthy from then on.
     func disturbedWorker(_ first: String, orElse second: String) throws -> String {
         try script(

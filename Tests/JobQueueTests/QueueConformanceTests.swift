@@ -16,7 +16,7 @@ import Testing
         #expect(try await store.submit(job, from: Fixtures.file(1), now: Fixtures.now) == first)
         #expect(try await store.jobs(JobPage(.all)).count == 1)
 
-        try await store.markMoved(first.id)
+        try await store.markMoved([first.id])
         #expect(try await store.submissionInDrop(Fixtures.file(1)) == nil)
         let again = try await store.submit(job, from: Fixtures.file(1), now: Fixtures.now)
         #expect(again.outcome == .accepted && again.job != first.job)
@@ -44,9 +44,9 @@ import Testing
         let job = try await store.add("a", hashed: false)
         #expect(try await store.state(job) == .blocked)
         #expect(try await store.job(job)?.summary.reason == .inputs(hashed: 0))
-        try await store.pinInput(Fixtures.pin(.model, "/data/m"), of: job, now: Fixtures.now)
+        try await store.pinInputs([job: [Fixtures.pin(.model, "/data/m")]], now: Fixtures.now)
         #expect(try await store.blockedJobs().first?.reason == .inputs(hashed: 0.5))
-        try await store.pinInput(Fixtures.pin(.trainingData, "/data/rows.jsonl"), of: job, now: Fixtures.now)
+        try await store.pinInputs([job: [Fixtures.pin(.trainingData, "/data/rows.jsonl")]], now: Fixtures.now)
         #expect(try await store.state(job) == .queued)
         #expect(try await store.job(job)?.summary.reason == nil)
     }

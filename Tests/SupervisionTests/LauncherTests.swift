@@ -30,18 +30,20 @@ struct LauncherTests {
     }
 
     private func run(
-        _ script: String, orders: [WorkerOrder] = [], hello: Duration = .seconds(60)
+        _ script: String, orders: [WorkerOrder] = [], hello: Duration = .seconds(60), niceness: Int32? = nil
     ) async throws -> Run {
         let program = try place.script("worker.sh", script)
-        return await run(program: program, orders: orders, hello: hello)
+        return await run(program: program, orders: orders, hello: hello, niceness: niceness)
     }
 
     private func run(
-        program: String, orders: [WorkerOrder], hello: Duration
+        program: String, orders: [WorkerOrder], hello: Duration, niceness: Int32? = nil
     ) async -> Run {
         var limits = LocalLauncher.Limits()
         limits.hello = hello
-        let launcher = LocalLauncher(executable: program, limits: limits) { run in
+        let launcher = LocalLauncher(
+            executable: program, limits: limits, niceness: niceness ?? ProcessIdentity.niceness()
+        ) { run in
             WorkerEnvironment.variables(run: run, processorFlags: [])
         }
         let start = StartCommand(job: 4, fence: 2, runDir: run.path, specSha256: "0", inputs: [:], threads: 1)
@@ -56,6 +58,15 @@ struct LauncherTests {
     }
 
     private static let ready = #"echo '{"type":"ready","lock":true,"cpus":[0],"blas":"x","resume_step":3}'"#
+
+    /// Whatever the thread has that started it.
+    @Test func aWorkerHasTheNicenessItIsGiven() async throws {
+        let wanted = min(19, ProcessIdentity.niceness() + 3)
+        let result = try await run(
+            "\(Self.hello)\ncut -d' ' -f19 /proc/$$/stat > nice\n\(Self.ready)\nexit 0", niceness: wanted)
+        #expect(result.exit.status == .exited(0))
+        #expect(try place.read("run/nice") == "\(wanted)\n")
+    }
 
     @Test func aNormalRun() async throws {
         let result = try await run(

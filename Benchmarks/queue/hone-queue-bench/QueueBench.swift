@@ -57,7 +57,7 @@ struct QueueBench: AsyncParsableCommand {
             let submission = try await store.submit(
                 try PastJobs.newJob("new-\(index)"), from: PastJobs.file(Int64(index)), now: Self.now)
             if let job = submission.job { jobs.append(job) }
-            try await store.markMoved(submission.id)
+            try await store.markMoved([submission.id])
         }
         try await watch.many("submission known?", times) { _ = try await store.submissionInDrop(PastJobs.file(Int64($0))) }
         try await watch.many("counts of live jobs", times) { _ in _ = try await store.liveCounts() }

@@ -19,6 +19,12 @@ struct JSONOption: ParsableArguments {
     var json = false
 }
 
+/// For programs that only want the exit status.
+struct QuietOption: ParsableArguments {
+    @Flag(name: [.short, .long], help: "Print nothing; the exit status tells.")
+    var quiet = false
+}
+
 /// Prints a value as JSON with sorted keys, one line.
 func printJSON(_ value: some Encodable) throws {
     Terminal.say(String(decoding: try JSONCoding.encode(value), as: UTF8.self))

@@ -69,14 +69,7 @@ enum JobRoutes {
     /// The daemon looks at once; what it finds is answered, or that it has not got to it yet.
     @Sendable static func drop(_ request: Request, _ desk: Desk) async throws -> Reply {
         let drop = try request.decoded(DropRequest.self)
-        let end = ContinuousClock.now + dropPatience
-        var pause = Duration.milliseconds(1)
-        var answer = await desk.supervisor.outcome(of: drop)
-        while answer == nil && ContinuousClock.now < end {
-            try await Task.sleep(for: pause)
-            answer = await desk.supervisor.knownOutcome(of: drop)
-            pause = min(pause * 3 / 2, .milliseconds(20))
-        }
+        let answer = await desk.supervisor.outcome(of: drop, patience: dropPatience)
         return try .json(answer ?? DropAnswer(outcome: .waiting))
     }
 }

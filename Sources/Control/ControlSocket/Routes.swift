@@ -71,6 +71,9 @@ enum Routes {
             Route(.GET, "/v1/jobs/*/source", .control, JobRoutes.source),
             Route(.POST, "/v1/jobs", .control, JobRoutes.accept),
             Route(.POST, "/v1/drops", .control, JobRoutes.drop),
+            Route(.POST, "/v1/forecast", .control) { request, desk in
+                try .json(await desk.supervisor.forecast(request.body, by: request.requester))
+            },
             Route(.POST, "/v1/rescan", .control) { _, desk in
                 await desk.supervisor.rescan()
                 return try .json(await desk.supervisor.standing())

@@ -7,23 +7,25 @@ package import JobModel
 package protocol JobStore: Sendable {
     // MARK: Dropped files
 
-    /// What became of this very file, if it was examined before and its move is still to be done.
+    /// What became of each of these very files, if it was examined before and its move is still to be recorded.
     ///
-    /// - Parameter wasRead: false for a file whose bytes are not known; then its digest is not compared.
-    func submissionInDrop(_ file: SubmittedFile, wasRead: Bool) async throws -> Submission?
+    /// `wasRead` is false for a file whose bytes are not known; then its digest is not compared.
+    func submissionsInDrop(_ files: [(file: SubmittedFile, wasRead: Bool)]) async throws -> [Submission?]
 
-    /// Makes a job of a file: the job, its dependencies, its inputs and the record of the file, all or nothing.
+    /// Records what becomes of files, in this order and in one transaction: for each that is accepted the job, its
+    /// dependencies, its inputs and the record of the file, all or nothing; for each that is not, the reason.
     ///
     /// The same file again gives the same submission; the same idempotency key and content gives the job there is.
-    /// Throws `StoreError.refused` for another content under a known key, an unknown job number or a circle of
-    /// dependencies.
-    func submit(_ job: NewJob, from file: SubmittedFile, now: Timestamp) async throws -> Submission
+    /// Another content under a known key, an unknown job number or a circle of dependencies is a refusal, which records
+    /// nothing of that file and hinders no other.
+    /// - Parameter moved: submissions whose files have left the drop directory, recorded on the occasion.
+    func ingest(_ drops: [ExaminedDrop], moved: [Int64], now: Timestamp) async throws -> [DropVerdict]
 
-    /// Records that a file was refused.
-    func reject(_ file: SubmittedFile, reason: String, now: Timestamp) async throws -> Submission
+    /// Records that the files of submissions have left the drop directory.
+    func markMoved(_ submissions: [Int64]) async throws
 
-    /// Records that the file of a submission has left the drop directory.
-    func markMoved(_ submission: Int64) async throws
+    /// Submissions whose files were not recorded as having left the drop directory.
+    func unmovedSubmissions() async throws -> [(id: Int64, file: SubmittedFile)]
 
     // MARK: Preparing
 
@@ -33,8 +35,8 @@ package protocol JobStore: Sendable {
     /// Adds input files that became known later (published artifacts of a dependency); known ones stay as they are.
     func addInputs(_ pins: [InputPin], to job: Int64, now: Timestamp) async throws
 
-    /// Records the digest of an input file, once.
-    func pinInput(_ pin: InputPin, of job: Int64, now: Timestamp) async throws
+    /// Records the digests of input files, each once, by job.
+    func pinInputs(_ pins: [Int64: [InputPin]], now: Timestamp) async throws
 
     /// Replaces the reservation of a job that is not running.
     func reserve(_ job: Int64, memory: Int64, disk: Int64) async throws
@@ -142,8 +144,11 @@ package protocol JobStore: Sendable {
     /// One job.
     func job(_ id: Int64) async throws -> JobDetails?
 
-    /// Names of the run directories of all jobs.
-    func runNames() async throws -> Set<String>
+    /// The jobs with these numbers, in this order; those that are not there are left out.
+    func summaries(of jobs: [Int64]) async throws -> [JobSummary]
+
+    /// Names of the run directories of the jobs with these numbers, as far as there are such jobs.
+    func runNames(of jobs: [Int64]) async throws -> Set<String>
 
     /// The newest job of a name, of one user or of any.
     func newestJob(named name: String, uid: Int64?) async throws -> Int64?
@@ -175,17 +180,43 @@ package protocol JobStore: Sendable {
     /// Switches draining on or off.
     func setDraining(_ draining: Bool, actor: String, now: Timestamp) async throws
 
-    /// What `setSetting` recorded under names that begin so, by name.
+    /// What `changeSetting` recorded under names that begin so, by name.
     func settings(_ prefix: String) async throws -> [String: String]
 
-    /// Records a setting that outlives the daemon; nil removes it.
-    func setSetting(_ name: String, to value: String?, actor: String, now: Timestamp) async throws
+    /// Changes a setting that outlives the daemon; nil is one that is not there. No other change comes in between.
+    ///
+    /// - Returns: what it is now, and the number of the event that says so: later changes have larger ones.
+    func changeSetting(
+        _ name: String, actor: String, now: Timestamp, _ change: @escaping @Sendable (String?) throws -> String?
+    ) async throws -> (value: String?, sequence: Int64)
 }
 
 extension JobStore {
-    /// What became of this very file, which was read.
-    package func submissionInDrop(_ file: SubmittedFile) async throws -> Submission? {
-        try await submissionInDrop(file, wasRead: true)
+    /// What became of this very file.
+    package func submissionInDrop(_ file: SubmittedFile, wasRead: Bool = true) async throws -> Submission? {
+        try await submissionsInDrop([(file, wasRead)])[0]
+    }
+
+    /// Makes a job of one file; throws `StoreError.refused` for a refusal.
+    package func submit(_ job: NewJob, from file: SubmittedFile, now: Timestamp) async throws -> Submission {
+        try await ingest(ExaminedDrop(file, .accept(job)), now: now)
+    }
+
+    /// Records that a file was refused.
+    package func reject(_ file: SubmittedFile, reason: String, now: Timestamp) async throws -> Submission {
+        try await ingest(ExaminedDrop(file, .reject(reason: reason)), now: now)
+    }
+
+    private func ingest(_ drop: ExaminedDrop, now: Timestamp) async throws -> Submission {
+        switch try await ingest([drop], moved: [], now: now)[0] {
+        case .recorded(let submission): return submission
+        case .refused(let reason): throw StoreError.refused(reason)
+        }
+    }
+
+    /// Records a setting that outlives the daemon; nil removes it.
+    package func setSetting(_ name: String, to value: String?, actor: String, now: Timestamp) async throws {
+        _ = try await changeSetting(name, actor: actor, now: now) { _ in value }
     }
 
     /// Records what the owner wants, whether the job runs or waits.

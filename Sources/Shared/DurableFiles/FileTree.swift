@@ -58,6 +58,11 @@ package func syncDirectory(_ path: String) throws {
     try OpenFile(path, O_RDONLY | O_DIRECTORY).sync()
 }
 
+/// Forces the content of a file to the disk.
+package func syncFile(_ path: String) throws {
+    try OpenFile(path, O_RDONLY).sync()
+}
+
 /// Removes a file, or a directory with all it holds; links are removed, never followed. Nothing there is fine.
 package func removeTree(_ path: String) throws {
     switch fileKind(path) {

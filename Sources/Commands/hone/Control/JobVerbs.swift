@@ -6,6 +6,7 @@ struct ChangeOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("Numbers or names.", valueName: "job"))
     var jobs: [String]
 
+    @OptionGroup var silence: QuietOption
     @OptionGroup var output: JSONOption
     @OptionGroup var root: RootOption
 
@@ -19,7 +20,7 @@ struct ChangeOptions: ParsableArguments {
                 let path = "/v1/jobs/\(DaemonClient.segment(job))/\(target)"
                 let answer = try askingDaemon { try client.post(ControlAnswer.self, path, body) }
                 answers.append(answer)
-                if !output.json { Terminal.say(answer.line) }
+                if !output.json && !silence.quiet { Terminal.say(answer.line) }
             } catch {
                 failure = failure ?? error
                 if error as? ExitCode == .noDaemon { break }

@@ -65,6 +65,7 @@ struct QueueSet: ParsableCommand {
     @Flag(help: "As hone.yaml has it.")
     var reset = false
 
+    @OptionGroup var silence: QuietOption
     @OptionGroup var output: JSONOption
     @OptionGroup var root: RootOption
 
@@ -83,7 +84,7 @@ struct QueueSet: ParsableCommand {
         let queues = try askingDaemon {
             try DaemonClient(root.place).post([QueueRecord].self, path, reset ? [] : JSONCoding.encode(settings))
         }
-        try show(queues.filter { $0.name == queue }, output)
+        if !silence.quiet || output.json { try show(queues.filter { $0.name == queue }, output) }
     }
 }
 

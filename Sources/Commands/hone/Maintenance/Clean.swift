@@ -22,6 +22,7 @@ struct Clean: ParsableCommand {
     @Flag(help: "Only say what would be removed.")
     var dryRun = false
 
+    @OptionGroup var silence: QuietOption
     @OptionGroup var output: JSONOption
     @OptionGroup var root: RootOption
 
@@ -36,6 +37,7 @@ struct Clean: ParsableCommand {
         }
         if output.json { return try printJSON(answer) }
         for reason in answer.kept { Terminal.complain("kept: \(reason.escapingControlCharacters)") }
+        if silence.quiet { return }
         let what = "\(ByteSize(answer.bytes)) of \(answer.jobs.count) jobs"
         Terminal.say(dryRun ? "would remove \(what)" : "removed \(what)")
     }

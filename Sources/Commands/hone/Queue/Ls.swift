@@ -10,6 +10,7 @@ struct Ls: AsyncParsableCommand {
               hone ls
               hone ls --all --limit 20
               hone ls --json --all
+              hone cancel $(hone ls --quiet)
             """)
 
     @Flag(name: [.short, .long], help: "Also those that have ended.")
@@ -21,6 +22,9 @@ struct Ls: AsyncParsableCommand {
     @Flag(help: "Keep the list on the screen, as `hone watch` does.")
     var watch = false
 
+    @Flag(name: [.short, .long], help: "Print the numbers and nothing else.")
+    var quiet = false
+
     @OptionGroup var output: JSONOption
     @OptionGroup var root: RootOption
 
@@ -29,6 +33,7 @@ struct Ls: AsyncParsableCommand {
         let view = try QueueView(root.place)
         let lines = try view.lines(all: all, limit: limit)
         if output.json { return try printJSON(lines) }
+        if quiet { return lines.forEach { Terminal.say("\($0.id)") } }
         if !view.isComplete { Terminal.complain("the database cannot be read; this is what the run directories tell") }
         if lines.isEmpty {
             Terminal.say(all ? "no jobs" : "nothing waits or runs; hone ls --all lists what has ended")

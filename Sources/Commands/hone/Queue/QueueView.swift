@@ -9,19 +9,25 @@ import Supervision
 struct QueueView {
     private let root: Root
     private let reader: (any QueueSource)?
+    /// For listings the queue itself, where it may be read: ten thousand jobs are told more slowly than they are read.
+    private let listing: (any QueueSource)?
 
     /// Ends the command with 4 where there is neither a database nor a run.
     init(_ root: Root) throws {
         self.root = root
         let client = DaemonClient(root)
         if client.isAnswered {
-            reader = DaemonSource(client: client)
+            let daemon = DaemonSource(client: client)
+            reader = daemon
+            if let queue = try? QueueReader.open(at: root.databaseFile) { listing = queue } else { listing = daemon }
             return
         }
         do {
             reader = try QueueReader.open(at: root.databaseFile)
+            listing = reader
         } catch {
             reader = nil
+            listing = nil
             guard fileKind(root.runs) == .directory else {
                 Terminal.complain("\(error); has honed run with this root? Start it with: honed --root DIR")
                 throw ExitCode.noDaemon
@@ -37,8 +43,8 @@ struct QueueView {
 
     /// Jobs, newest first: those that have not ended (and the quarantined), or all; at most `limit`.
     func lines(all: Bool, limit: Int) throws -> [JobLine] {
-        guard let reader else { return Array(statusLines().filter { all || !$0.state.isFinished }.prefix(limit)) }
-        return try reader.jobs(JobPage(all ? .all : .live, limit: limit)).map { JobLine($0, status: status(of: $0)) }
+        guard let listing else { return Array(statusLines().filter { all || !$0.state.isFinished }.prefix(limit)) }
+        return try listing.jobs(JobPage(all ? .all : .live, limit: limit)).map { JobLine($0, status: status(of: $0)) }
     }
 
     /// The jobs with these numbers, in this order; those that are not there are left out.
@@ -78,7 +84,10 @@ struct QueueView {
         try reader?.events(after: sequence, job: id, limit: limit) ?? []
     }
 
-    private func status(of summary: JobSummary) -> StatusRecord? { Self.status(root.run(summary.id, summary.name)) }
+    /// What the run directory adds to what the queue knows; nothing before the first attempt.
+    private func status(of summary: JobSummary) -> StatusRecord? {
+        summary.attempt == 0 ? nil : Self.status(root.run(summary.id, summary.name))
+    }
 
     private static func status(_ run: RunDirectory) -> StatusRecord? {
         guard let bytes = try? readFile(run.status, limit: 1 << 20) else { return nil }

@@ -1,11 +1,9 @@
 import ArgumentParser
 import DurableFiles
-import Foundation
-import Glibc
 import JobModel
 import Supervision
 
-struct Submit: ParsableCommand {
+struct Submit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Hand job files to the daemon.",
         discussion: """
@@ -13,16 +11,33 @@ struct Submit: ParsableCommand {
             A running daemon looks at once and answers with the job's number, or with what is wrong (exit status 5). \
             Without one the file waits.
 
+            With --wait the exit status is that of the jobs: 0 all succeeded, 1 one did not; Ctrl-C ends the waiting, not \
+            the jobs.
+
               hone submit job.yaml
               hone submit --root ~/hone pretrain.yaml align.yaml
-              hone wait $(hone submit --quiet job.yaml)
+              hone submit --key table3-row7 job.yaml     # typed again, it is the same job
+              hone submit --wait job.yaml && hone show align
+              hone submit --dry-run job.yaml             # would it start now, and if not, why
             """)
 
     @Argument(help: ArgumentHelp("Job files.", valueName: "file"))
     var files: [String]
 
-    @Flag(help: "Only check, submit nothing.")
+    @Flag(help: "Submit nothing: check, and say whether and when it would start.")
     var dryRun = false
+
+    @Flag(help: "Keep the jobs from starting until hone release.")
+    var hold = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The idempotency_key of the job: submitted again with the same key, it is the job there is.",
+            valueName: "key"))
+    var key: String?
+
+    @Flag(help: "Wait until the jobs have ended; their outcome is the exit status.")
+    var wait = false
 
     @Flag(name: [.short, .long], help: "Print the number of each job and nothing else.")
     var quiet = false
@@ -30,20 +45,31 @@ struct Submit: ParsableCommand {
     @OptionGroup var output: JSONOption
     @OptionGroup var root: RootOption
 
+    /// What became of a file, for programs.
     fileprivate struct Submitted: Encodable {
         let file: String
         let outcome: DropAnswer.Outcome
         let job: Int64?
         let name: String
         let reason: String?
+        /// How its job ended; only there after waiting.
+        var state: JobState?
     }
 
-    func run() throws {
-        let found = try files.map { try SpecificationFile.read($0) }
+    func validate() throws {
+        guard key == nil || files.count == 1 else {
+            throw ValidationError("--key names one job, and \(files.count) files were given")
+        }
+        guard !dryRun || !wait else { throw ValidationError("--dry-run submits nothing that could be waited for") }
+    }
+
+    func run() async throws {
+        let found = try files.map { try SpecificationFile.read($0).with(hold: hold, key: key) }
         for file in found where !file.spec.method.isImplemented {
             Terminal.complain("\(file.path): error: this build cannot run method \(file.spec.method.rawValue)")
             throw ExitCode.refused
         }
+        if dryRun { return try Forecasts(root: root.place, output: output).show(found) }
         let spool = root.place.spool
         guard fileKind(spool) == .directory else {
             Terminal.complain(
@@ -51,24 +77,44 @@ struct Submit: ParsableCommand {
                     + "systemctl start honed, or honed --root DIR")
             throw ExitCode.noDaemon
         }
-        if dryRun { return found.forEach { Terminal.say("\($0.path): would be submitted to \(spool)") } }
         // All are dropped before the first answer is waited for: a job may wait for one named after it.
-        let dropped = try found.map { (file: $0, drop: try drop($0, into: spool)) }
-        let answers = dropped.map { Submitted($0.file, outcome(of: $0.drop)) }
-        if output.json { try printJSON(answers) } else { answers.forEach(report) }
-        if answers.contains(where: { $0.outcome == .rejected }) { throw ExitCode.refused }
+        let dropped = try found.map { (file: $0, drop: try Drop($0, into: spool)) }
+        var answers = try dropped.map { Submitted($0.file, try outcome(of: $0.drop)) }
+        if !output.json { answers.forEach(report) }
+        let isRefused = answers.contains { $0.outcome == .rejected }
+        let ended = try await wait && !isRefused ? self.ended(answers) : []
+        for index in answers.indices { answers[index].state = ended.first { $0.id == answers[index].job }?.state }
+        if output.json { try printJSON(answers) }
+        if isRefused { throw ExitCode.refused }
+        if wait { try JobsToWaitFor.judge(ended, isShown: !quiet && !output.json) }
     }
 
-    /// What a running daemon makes of a dropped file; it waits where there is none, or where the daemon does not say.
-    private func outcome(of drop: DropRequest) -> DropAnswer {
+    /// What a running daemon makes of a dropped file. It waits on the disk where there is none, or where the daemon does
+    /// not say.
+    private func outcome(of drop: Drop) throws -> DropAnswer {
+        var answer = DropAnswer(outcome: .waiting)
         do {
-            return try DaemonClient(root.place).post(DropAnswer.self, "/v1/drops", JSONCoding.encode(drop))
+            let client = DaemonClient(root.place)
+            repeat {
+                answer = try client.post(DropAnswer.self, "/v1/drops", JSONCoding.encode(drop.request))
+            } while wait && answer.outcome == .waiting
         } catch let error as DaemonClient.Unreachable where error.isAbsent {
-            return DropAnswer(outcome: .waiting)
         } catch {
             Terminal.complain("\(error)".escapingControlCharacters)
-            return DropAnswer(outcome: .waiting)
         }
+        if answer.outcome == .waiting { try drop.force() }
+        return answer
+    }
+
+    /// Waits for the end of all of them.
+    private func ended(_ answers: [Submitted]) async throws -> [JobLine] {
+        guard answers.allSatisfy({ $0.outcome != .waiting }) else {
+            Terminal.complain(
+                "nobody takes the files in, so there is no end to wait for; is honed running? hone info tells")
+            throw ExitCode.noDaemon
+        }
+        let jobs = JobsToWaitFor(root: root.place, jobs: answers.compactMap(\.job))
+        return try await jobs.ended(any: false, timeout: nil)
     }
 
     private func report(_ answer: Submitted) {
@@ -77,36 +123,12 @@ struct Submit: ParsableCommand {
         case .accepted: Terminal.say(quiet ? job : "job \(job) \(answer.name)")
         case .duplicate: Terminal.say(quiet ? job : "job \(job) \(answer.name), which is there already")
         case .rejected:
-            Terminal.complain("\(answer.file): rejected\n\((answer.reason ?? "").split(separator: "\n").map { $0.description.escapingControlCharacters }.joined(separator: "\n"))")
+            let lines = (answer.reason ?? "").split(separator: "\n").map { $0.description.escapingControlCharacters }
+            Terminal.complain("\(answer.file): rejected\n\(lines.joined(separator: "\n"))")
         case .waiting:
             let text = "submitted \(answer.name): \(answer.file) waits to be taken in by honed"
             if quiet { Terminal.complain(text) } else { Terminal.say(text) }
         }
-    }
-
-    /// What the daemon knows the file by. Its inode is looked up before the rename: a moment later it may be gone.
-    private func drop(_ file: SpecificationFile, into spool: String) throws -> DropRequest {
-        let name = lastComponent(file.path)
-        let stamp = "\(UInt64(Date().timeIntervalSince1970 * 1000))-\(ProcessInfo.processInfo.processIdentifier)"
-        let hidden = "\(spool)/.\(stamp)-\(name)"
-        let dropped = freeName(name, stamp, in: spool)
-        do {
-            try durableCreate(file.bytes, at: hidden)
-            // The daemon is another user and reads it through the group, whatever the umask of this one.
-            chmod(hidden, 0o640)
-            var status = stat()
-            guard stat(hidden, &status) == 0 else { throw FileError.last("stat", hidden) }
-            try durableRename(hidden, to: dropped)
-            return DropRequest(name: lastComponent(dropped), inode: Int64(bitPattern: UInt64(status.st_ino)))
-        } catch let error as FileError {
-            Terminal.complain("\(error)")
-            throw ExitCode.refused
-        }
-    }
-
-    /// Two files of one name may be on their way at once.
-    private func freeName(_ name: String, _ stamp: String, in spool: String) -> String {
-        fileKind("\(spool)/\(name)") == .missing ? "\(spool)/\(name)" : "\(spool)/\(stamp)-\(name)"
     }
 }
 

@@ -21,7 +21,18 @@ struct Validate: ParsableCommand {
     @Flag(help: "Allow any path as an input, as `hone run` does.")
     var anyPath = false
 
+    @OptionGroup var output: JSONOption
+
+    /// For programs.
+    private struct Verdict: Encodable {
+        let file: String
+        var name: String?
+        var method: String?
+        var errors: [String] = []
+    }
+
     func run() throws {
+        if output.json { return try judge() }
         var failed = false
         for file in files {
             do {
@@ -44,5 +55,23 @@ struct Validate: ParsableCommand {
             }
         }
         if failed { throw ExitCode.refused }
+    }
+
+    /// The same as one value.
+    private func judge() throws {
+        let verdicts = files.map { file in
+            do {
+                let spec = try SpecificationFile.check(file, paths: anyPath ? .anywhere : .underRoots).spec
+                let method = spec.method.rawValue
+                let errors = spec.method.isImplemented ? [] : ["\(file): error: this build cannot run method \(method)"]
+                return Verdict(file: file, name: spec.name, method: method, errors: errors)
+            } catch let errors as SpecErrors {
+                return Verdict(file: file, errors: errors.lines(file: file))
+            } catch {
+                return Verdict(file: file, errors: ["\(error)"])
+            }
+        }
+        try printJSON(verdicts)
+        if verdicts.contains(where: { !$0.errors.isEmpty }) { throw ExitCode.refused }
     }
 }

@@ -13,9 +13,13 @@ struct Table {
         let text: String
         let style: Style?
 
+        /// Characters; quickly for those that are one byte each.
+        let width: Int
+
         init(_ text: String, _ style: Style? = nil) {
             self.text = text
             self.style = style
+            width = text.utf8.allSatisfy { $0 < 128 } ? text.utf8.count : text.count
         }
 
         init(stringLiteral value: String) { self.init(value) }
@@ -28,11 +32,11 @@ struct Table {
     /// The lines of the table, the titles first.
     var lines: [String] {
         let all = [columns.map { Cell($0.title, .bold) }] + rows
-        let widths = columns.indices.map { column in all.map { $0[column].text.count }.max() ?? 0 }
+        let widths = columns.indices.map { column in all.map { $0[column].width }.max() ?? 0 }
         return all.map { row in
             let cells = row.indices.map { column in
                 let cell = row[column]
-                let padding = String(repeating: " ", count: widths[column] - cell.text.count)
+                let padding = String(repeating: " ", count: widths[column] - cell.width)
                 let text = cell.style.map { cell.text.styled($0) } ?? cell.text
                 return columns[column].side == .left ? text + padding : padding + text
             }
@@ -43,5 +47,5 @@ struct Table {
     }
 
     /// Prints it to standard output.
-    func print() { lines.forEach(Terminal.say) }
+    func print() { Terminal.say(lines.joined(separator: "\n")) }
 }

@@ -69,7 +69,9 @@ extension LifecycleWriter {
     }
 
     /// Lets a job follow from its dependencies and inputs: it fails, becomes ready, or goes on waiting.
-    func settle(_ job: Int64) throws {
+    ///
+    /// - Parameter specification: where it is known already; nil reads it.
+    func settle(_ job: Int64, specification: JobSpec? = nil) throws {
         let state = try lifecycle(of: job).state
         guard state == .blocked || state == .held else { return }
         let dependencies = try dependencies(of: job)
@@ -79,7 +81,7 @@ extension LifecycleWriter {
             return
         }
         guard state == .blocked else { return }
-        if let missing = try whatIsMissing(job, dependencies) {
+        if let missing = try whatIsMissing(job, dependencies, specification) {
             try explain(job, missing)
         } else {
             try apply(.ready, to: job)
@@ -87,7 +89,7 @@ extension LifecycleWriter {
     }
 
     /// Whether everything a job waits for is there.
-    func isReady(_ job: Int64) throws -> Bool { try whatIsMissing(job, dependencies(of: job)) == nil }
+    func isReady(_ job: Int64) throws -> Bool { try whatIsMissing(job, dependencies(of: job), nil) == nil }
 
     /// Records why a job waits.
     func explain(_ job: Int64, _ reason: WaitReason) throws {
@@ -105,11 +107,13 @@ extension LifecycleWriter {
         for other in waiting { try settle(other) }
     }
 
-    private func whatIsMissing(_ job: Int64, _ dependencies: [DependencyStatus]) throws -> WaitReason? {
+    private func whatIsMissing(
+        _ job: Int64, _ dependencies: [DependencyStatus], _ specification: JobSpec?
+    ) throws -> WaitReason? {
         if let waiting = dependencies.first(where: { !$0.isSatisfied }) { return waiting.reason }
         let pins = try InputRows.of(job, in: database)
         let known = Set(pins.map(\.role))
-        let spec = try SpecificationRow.of(job, in: database)
+        let spec = try specification ?? SpecificationRow.of(job, in: database)
         let hashed = pins.count { $0.sha256 != nil }
         guard spec.inputs.allSatisfy({ known.contains($0.role) }), hashed == pins.count else {
             return .inputs(hashed: pins.isEmpty ? 0 : Double(hashed) / Double(pins.count))

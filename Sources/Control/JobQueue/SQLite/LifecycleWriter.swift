@@ -90,7 +90,15 @@ struct LifecycleWriter {
 extension Row {
     /// A column that holds a word of an enumeration.
     func decoded<Value: RawRepresentable<String>>(_ column: String) throws -> Value {
-        let text: String = self[column]
+        try Self.decoded(self[column], column)
+    }
+
+    /// The same by the position of the column.
+    func decoded<Value: RawRepresentable<String>>(_ position: Int) throws -> Value {
+        try Self.decoded(self[position], "column \(position)")
+    }
+
+    private static func decoded<Value: RawRepresentable<String>>(_ text: String, _ column: String) throws -> Value {
         guard let value = Value(rawValue: text) else {
             throw StoreError.refused("the database holds \"\(text)\" in \(column), which this program does not know")
         }

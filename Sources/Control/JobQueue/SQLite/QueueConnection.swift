@@ -16,7 +16,7 @@ enum QueueConnection {
             try database.execute(
                 sql: """
                     PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;
-                    PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 1000;
+                    PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 4000;
                     PRAGMA temp_store = MEMORY
                     """)
             guard try Int.fetchOne(database, sql: "PRAGMA synchronous") == 2 else {

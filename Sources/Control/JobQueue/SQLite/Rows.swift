@@ -30,6 +30,14 @@ enum InputRows {
             modifiedNanoseconds: row["mtime_ns"], sha256: (row["sha256"] as Data?).map(Hexadecimal.text))
     }
 
+    /// Records a digest, once.
+    static func pin(_ pin: InputPin, of job: Int64, in database: Database) throws {
+        guard let digest = pin.sha256 else { throw StoreError.refused("\(pin.path): there is no digest to record") }
+        try database.execute(
+            sql: "UPDATE inputs SET sha256 = ? WHERE job_id = ? AND role = ? AND path = ? AND sha256 IS NULL",
+            arguments: [try Hexadecimal.bytes(digest), job, pin.role.rawValue, pin.path])
+    }
+
     static func insert(_ pin: InputPin, of job: Int64, in database: Database) throws {
         try database.execute(
             sql: """
@@ -40,89 +48,6 @@ enum InputRows {
                 job, pin.role.rawValue, pin.path, pin.device, pin.inode, pin.size, pin.modifiedNanoseconds,
                 try pin.sha256.map(Hexadecimal.bytes),
             ])
-    }
-}
-
-/// Jobs that have not started.
-enum WaitingRows {
-    // The whole condition of a partial index has to stand here for it to be used.
-    private static let source = "jobs INDEXED BY jobs_live"
-    private static let condition = "jobs.state = ? AND jobs.state NOT IN ('succeeded', 'failed', 'cancelled')"
-
-    // By position: looking names up takes longer than everything else when many jobs wait.
-    private static let columns = """
-        jobs.id, name, queue, uid, priority, cpus, mem_bytes, disk_bytes, submitted_ms, not_before_ms, time_limit_s,
-        \(AttemptRows.runningTime), reason
-        """
-
-    /// Jobs whose turn may come, in order of priority and number: what the scheduler decides with, and no more.
-    static func queued(in database: Database) throws -> [WaitingJob] {
-        try all(.queued, more: "", in: database) { row in try waiting(row) }
-    }
-
-    /// Jobs that wait for dependencies or inputs. Three queries however many there are.
-    static func blocked(in database: Database) throws -> [WaitingJob] {
-        let dependencies = try dependencies(.blocked, in: database)
-        let inputs = try inputs(.blocked, in: database)
-        return try all(.blocked, more: ", spec", in: database) { row in
-            var job = try waiting(row)
-            job.spec = [UInt8](row["spec"] as Data)
-            job.dependencies = dependencies[job.id, default: []]
-            job.inputs = inputs[job.id, default: []]
-            return job
-        }
-    }
-
-    private static func all(
-        _ state: JobState, more: String, in database: Database, _ value: (Row) throws -> WaitingJob
-    ) throws -> [WaitingJob] {
-        var jobs: [WaitingJob] = []
-        let rows = try Row.fetchCursor(
-            database,
-            sql: "SELECT \(columns)\(more) FROM \(source) WHERE \(condition) ORDER BY priority DESC, jobs.id",
-            arguments: [state.rawValue])
-        while let row = try rows.next() { jobs.append(try value(row)) }
-        return jobs
-    }
-
-    private static func waiting(_ row: Row) throws -> WaitingJob {
-        let notBefore: Int64 = row[9]
-        let reason: String? = row[12]
-        return WaitingJob(
-            id: row[0], name: row[1], queue: row[2], uid: row[3], priority: row[4], cpus: row[5], memory: row[6],
-            disk: row[7], submitted: Timestamp(milliseconds: row[8]),
-            notBefore: notBefore == 0 ? nil : Timestamp(milliseconds: notBefore),
-            timeLimit: Milliseconds(seconds: row[10]), ran: Milliseconds(row[11]), spec: [], dependencies: [],
-            inputs: [], reason: try reason.map { try JSONCoding.decode(WaitReason.self, from: Array($0.utf8)) })
-    }
-
-    /// Those that have not ended as wanted, by job.
-    private static func dependencies(_ state: JobState, in database: Database) throws -> [Int64: [DependencyStatus]] {
-        let rows = try Row.fetchAll(
-            database,
-            sql: """
-                SELECT deps.job_id, deps.on_name, deps.on_id, deps.kind, other.state FROM \(source)
-                CROSS JOIN deps ON deps.job_id = jobs.id LEFT JOIN jobs AS other ON other.id = deps.on_id
-                WHERE \(condition) ORDER BY deps.job_id, deps.ord
-                """, arguments: [state.rawValue])
-        var found: [Int64: [DependencyStatus]] = [:]
-        for row in rows {
-            let status = try LifecycleWriter.dependency(row)
-            if !status.isSatisfied { found[row["job_id"], default: []].append(status) }
-        }
-        return found
-    }
-
-    private static func inputs(_ state: JobState, in database: Database) throws -> [Int64: [InputPin]] {
-        let rows = try Row.fetchAll(
-            database,
-            sql: """
-                SELECT inputs.* FROM \(source) CROSS JOIN inputs ON inputs.job_id = jobs.id
-                WHERE \(condition) ORDER BY inputs.job_id, inputs.role, inputs.path
-                """, arguments: [state.rawValue])
-        var found: [Int64: [InputPin]] = [:]
-        for row in rows { found[row["job_id"], default: []].append(try InputRows.pin(row)) }
-        return found
     }
 }
 
@@ -173,32 +98,51 @@ enum SummaryRows {
             case .live: "INDEXED BY jobs_live WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND"
             case .all: "WHERE"
             }
-        return try Row.fetchAll(
-            database, sql: "SELECT \(columns) FROM jobs \(scope) id < ? ORDER BY id DESC LIMIT ?",
-            arguments: [page.before ?? .max, page.limit]
-        ).map(summary)
+        return try all(
+            "SELECT \(columns) FROM jobs \(scope) id < ? ORDER BY id DESC LIMIT ?",
+            [page.before ?? .max, page.limit], in: database)
     }
 
-    static func summary(_ row: Row) throws -> JobSummary {
-        JobSummary(
-            id: row["id"], name: row["name"], method: row["method"], queue: row["queue"], uid: row["uid"],
-            priority: row["priority"], state: try row.decoded("state"), stateSince: row.moment("state_since_ms"),
-            want: try row.decoded("want"), cpus: row["cpus"], attempt: row["fence"], failures: row["failures"],
-            bestStep: row["best_step"], reason: try reason(row), submitted: row.moment("submitted_ms"),
-            finished: row.optionalMoment("finished_ms"))
+    private static func all(
+        _ sql: String, _ arguments: StatementArguments, in database: Database
+    ) throws -> [JobSummary] {
+        var jobs: [JobSummary] = []
+        var reasons = ReasonTexts()
+        let rows = try Row.fetchCursor(database, sql: sql, arguments: arguments)
+        while let row = try rows.next() { jobs.append(try summary(row, &reasons)) }
+        return jobs
     }
 
-    static func reason(_ row: Row) throws -> WaitReason? {
-        try (row["reason"] as String?).map { try JSONCoding.decode(WaitReason.self, from: Array($0.utf8)) }
+    // By position, as `columns` has them: looking names up takes longer than everything else in a long listing.
+    private static func summary(_ row: Row, _ reasons: inout ReasonTexts) throws -> JobSummary {
+        let reason: String? = row[13]
+        let finished: Int64? = row[15]
+        return JobSummary(
+            id: row[0], name: row[1], method: row[2], queue: row[3], uid: row[4], priority: row[5],
+            state: try row.decoded(6), stateSince: Timestamp(milliseconds: row[7]), want: try row.decoded(8),
+            cpus: row[9], attempt: row[10], failures: row[11], bestStep: row[12],
+            reason: try reason.map { try reasons.reason($0) }, submitted: Timestamp(milliseconds: row[14]),
+            finished: finished.map { Timestamp(milliseconds: $0) })
+    }
+
+    /// Those with these numbers, in this order.
+    static func of(_ jobs: [Int64], in database: Database) throws -> [JobSummary] {
+        var reasons = ReasonTexts()
+        let statement = try database.cachedStatement(sql: "SELECT \(columns) FROM jobs WHERE id = ?")
+        return try jobs.compactMap { try Row.fetchOne(statement, arguments: [$0]).map { try summary($0, &reasons) } }
     }
 
     static func details(_ id: Int64, in database: Database) throws -> JobDetails? {
-        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]) else {
-            return nil
-        }
+        var reasons = ReasonTexts()
+        let row = try Row.fetchOne(
+            database,
+            sql: """
+                SELECT \(columns), interruptions, mem_bytes, disk_bytes, spec_sha256 FROM jobs WHERE id = ?
+                """, arguments: [id])
+        guard let row else { return nil }
         let writer = LifecycleWriter(database: database, actor: "", now: Timestamp(milliseconds: 0))
         return JobDetails(
-            summary: try summary(row), interruptions: row["interruptions"], memory: row["mem_bytes"],
+            summary: try summary(row, &reasons), interruptions: row["interruptions"], memory: row["mem_bytes"],
             disk: row["disk_bytes"], specSHA256: Hexadecimal.text(row["spec_sha256"]),
             dependencies: try writer.dependencies(of: id), inputs: try InputRows.of(id, in: database),
             attempts: try AttemptRows.of(id, in: database),
@@ -258,13 +202,11 @@ enum SummaryRows {
     static func ended(
         before moment: Timestamp, after job: Int64, limit: Int, in database: Database
     ) throws -> [JobSummary] {
-        try Row.fetchAll(
-            database,
-            sql: """
-                SELECT \(columns) FROM jobs WHERE id > ? AND state IN ('succeeded', 'failed', 'cancelled')
-                  AND finished_ms < ? ORDER BY id LIMIT ?
-                """, arguments: [job, moment.milliseconds, limit]
-        ).map(summary)
+        try all(
+            """
+            SELECT \(columns) FROM jobs WHERE id > ? AND state IN ('succeeded', 'failed', 'cancelled')
+              AND finished_ms < ? ORDER BY id LIMIT ?
+            """, [job, moment.milliseconds, limit], in: database)
     }
 
     static func lastSequence(in database: Database) throws -> Int64 {

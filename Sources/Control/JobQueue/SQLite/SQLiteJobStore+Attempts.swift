@@ -6,7 +6,8 @@ package import JobModel
 
 extension SQLiteJobStore {
     package func queuedJobs() async throws -> [WaitingJob] {
-        try await read { try WaitingRows.queued(in: $0) }
+        let mirror = queuedMirror
+        return try await read { try mirror.jobs(in: $0) }
     }
 
     package func claim(_ job: Int64, cores: [Int], memory: Int64, now: Timestamp) async throws -> ClaimedJob? {

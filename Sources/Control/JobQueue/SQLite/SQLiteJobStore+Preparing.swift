@@ -14,13 +14,13 @@ extension SQLiteJobStore {
         }
     }
 
-    package func pinInput(_ pin: InputPin, of job: Int64, now: Timestamp) async throws {
-        guard let digest = pin.sha256 else { throw StoreError.refused("\(pin.path): there is no digest to record") }
+    package func pinInputs(_ pins: [Int64: [InputPin]], now: Timestamp) async throws {
+        guard !pins.isEmpty else { return }
         try await write(now: now) { writer in
-            try writer.database.execute(
-                sql: "UPDATE inputs SET sha256 = ? WHERE job_id = ? AND role = ? AND path = ? AND sha256 IS NULL",
-                arguments: [try Hexadecimal.bytes(digest), job, pin.role.rawValue, pin.path])
-            try writer.settle(job)
+            for (job, pins) in pins.sorted(by: { $0.key < $1.key }) {
+                for pin in pins { try InputRows.pin(pin, of: job, in: writer.database) }
+                try writer.settle(job)
+            }
         }
     }
 

@@ -23,10 +23,15 @@ extension SQLiteJobStore {
         }
     }
 
-    package func setSetting(_ name: String, to value: String?, actor: String, now: Timestamp) async throws {
+    package func changeSetting(
+        _ name: String, actor: String, now: Timestamp, _ change: @escaping @Sendable (String?) throws -> String?
+    ) async throws -> (value: String?, sequence: Int64) {
         try await write(actor, now: now) { writer in
+            let before = try String.fetchOne(writer.database, sql: "SELECT v FROM meta WHERE k = ?", arguments: [name])
+            let value = try change(before)
             try writer.set(name, to: value)
             try writer.record("setting", job: nil, data: ["name": name, "value": value ?? ""])
+            return (value, writer.database.lastInsertedRowID)
         }
     }
 

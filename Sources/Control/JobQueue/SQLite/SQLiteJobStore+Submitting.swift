@@ -3,20 +3,28 @@ import GRDB
 package import JobModel
 
 extension SQLiteJobStore {
-    package func submissionInDrop(_ file: SubmittedFile, wasRead: Bool) async throws -> Submission? {
-        try await read { try SubmissionRows.inDrop(file, wasRead: wasRead, in: $0) }
+    package func submissionsInDrop(
+        _ files: [(file: SubmittedFile, wasRead: Bool)]
+    ) async throws -> [Submission?] {
+        try await read { database in
+            try files.map { try SubmissionRows.inDrop($0.file, wasRead: $0.wasRead, in: database) }
+        }
     }
 
-    package func submit(_ job: NewJob, from file: SubmittedFile, now: Timestamp) async throws -> Submission {
+    package func ingest(
+        _ drops: [ExaminedDrop], moved: [Int64], now: Timestamp
+    ) async throws -> [DropVerdict] {
         try await write(now: now) { writer in
-            if let known = try SubmissionRows.inDrop(file, in: writer.database) { return known }
-            if let twin = try writer.jobThereIs(job, uid: file.uid) {
-                return try SubmissionRows.insert(file, .duplicate, job: twin, reason: nil, writer)
+            try SubmissionRows.markMoved(moved, in: writer.database)
+            return try drops.map { drop in
+                do {
+                    return .recorded(try writer.ingest(drop))
+                } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+                    return .refused(reason: error.message ?? "\(error)")
+                } catch StoreError.refused(let reason) {
+                    return .refused(reason: reason)
+                }
             }
-            let id = try writer.admit(job, uid: file.uid, facts: ["file": file.name])
-            let submission = try SubmissionRows.insert(file, .accepted, job: id, reason: nil, writer)
-            try writer.settle(id)
-            return submission
         }
     }
 
@@ -26,24 +34,51 @@ extension SQLiteJobStore {
         try await write(actor, now: now) { writer in
             if let twin = try writer.jobThereIs(job, uid: uid) { return (twin, false) }
             let id = try writer.admit(job, uid: uid, facts: ["from": "socket"])
-            try writer.settle(id)
+            try writer.settle(id, specification: job.spec)
             return (id, true)
         }
     }
 
-    package func reject(_ file: SubmittedFile, reason: String, now: Timestamp) async throws -> Submission {
-        try await write(now: now) { writer in
-            if let known = try SubmissionRows.inDrop(file, in: writer.database) { return known }
-            try writer.record("job_rejected", job: nil, data: ["file": file.name, "reason": reason])
-            return try SubmissionRows.insert(file, .rejected, job: nil, reason: reason, writer)
-        }
+    package func markMoved(_ submissions: [Int64]) async throws {
+        guard !submissions.isEmpty else { return }
+        try await write(now: Timestamp(milliseconds: 0)) { try SubmissionRows.markMoved(submissions, in: $0.database) }
     }
 
-    package func markMoved(_ submission: Int64) async throws {
-        try await write(now: Timestamp(milliseconds: 0)) { writer in
-            try writer.database.execute(
-                sql: "UPDATE submissions SET file_state = 'moved' WHERE id = ?", arguments: [submission])
+    package func unmovedSubmissions() async throws -> [(id: Int64, file: SubmittedFile)] {
+        try await read { try SubmissionRows.unmoved(in: $0) }
+    }
+}
+
+extension LifecycleWriter {
+    /// Records one file whole, or nothing of it.
+    fileprivate func ingest(_ drop: ExaminedDrop) throws -> Submission {
+        if let known = try SubmissionRows.inDrop(drop.file, in: database) { return known }
+        var submission: Submission?
+        try database.inSavepoint {
+            submission =
+                switch drop.decision {
+                case .accept(let job): try submit(job, from: drop.file)
+                case .reject(let reason): try reject(drop.file, reason)
+                }
+            return .commit
         }
+        guard let submission else { throw StoreError.unavailable("nothing was recorded of \(drop.file.name)") }
+        return submission
+    }
+
+    private func submit(_ job: NewJob, from file: SubmittedFile) throws -> Submission {
+        if let twin = try jobThereIs(job, uid: file.uid) {
+            return try SubmissionRows.insert(file, .duplicate, job: twin, reason: nil, self)
+        }
+        let id = try admit(job, uid: file.uid, facts: ["file": file.name])
+        let submission = try SubmissionRows.insert(file, .accepted, job: id, reason: nil, self)
+        try settle(id, specification: job.spec)
+        return submission
+    }
+
+    private func reject(_ file: SubmittedFile, _ reason: String) throws -> Submission {
+        try record("job_rejected", job: nil, data: ["file": file.name, "reason": reason])
+        return try SubmissionRows.insert(file, .rejected, job: nil, reason: reason, self)
     }
 }
 
@@ -135,6 +170,23 @@ enum SubmissionRows {
         return Submission(
             id: writer.database.lastInsertedRowID, fileName: file.name, outcome: outcome, job: job, jobName: name,
             reason: reason)
+    }
+
+    static func markMoved(_ submissions: [Int64], in database: Database) throws {
+        let statement = try database.cachedStatement(sql: "UPDATE submissions SET file_state = 'moved' WHERE id = ?")
+        for submission in submissions { try statement.execute(arguments: [submission]) }
+    }
+
+    static func unmoved(in database: Database) throws -> [(id: Int64, file: SubmittedFile)] {
+        try Row.fetchAll(database, sql: "SELECT * FROM submissions WHERE file_state = 'in_drop' ORDER BY id").map {
+            row in
+            (
+                row["id"],
+                SubmittedFile(
+                    name: row["name"], uid: row["uid"], device: row["dev"], inode: row["ino"],
+                    modifiedNanoseconds: row["mtime_ns"], size: row["size"], sha256: Hexadecimal.text(row["sha256"]))
+            )
+        }
     }
 
     private static func submission(_ row: Row) throws -> Submission {

@@ -5,8 +5,12 @@ package import JobModel
 /// The queue in SQLite: one connection in one process, which writes and checkpoints, and nobody else does.
 package actor SQLiteJobStore: JobStore {
     let queue: DatabaseQueue
+    let queuedMirror = QueuedJobsMirror()
 
-    init(_ queue: DatabaseQueue) { self.queue = queue }
+    init(_ queue: DatabaseQueue) {
+        self.queue = queue
+        queue.add(transactionObserver: queuedMirror, extent: .databaseLifetime)
+    }
 
     /// A queue in memory, for tests and rehearsals; same schema, same rules, gone at the end.
     package static func inMemory() throws -> SQLiteJobStore {
@@ -39,8 +43,15 @@ extension SQLiteJobStore {
         try await read { try SummaryRows.details(id, in: $0) }
     }
 
-    package func runNames() async throws -> Set<String> {
-        try await read { try Set(String.fetchAll($0, sql: "SELECT run_dir FROM jobs")) }
+    package func summaries(of jobs: [Int64]) async throws -> [JobSummary] {
+        try await read { try SummaryRows.of(jobs, in: $0) }
+    }
+
+    package func runNames(of jobs: [Int64]) async throws -> Set<String> {
+        try await read { database in
+            let statement = try database.cachedStatement(sql: "SELECT run_dir FROM jobs WHERE id = ?")
+            return try Set(jobs.compactMap { try String.fetchOne(statement, arguments: [$0]) })
+        }
     }
 
     package func newestJob(named name: String, uid: Int64?) async throws -> Int64? {

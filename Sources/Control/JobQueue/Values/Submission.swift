@@ -55,6 +55,34 @@ package struct Submission: Sendable, Hashable {
     package var reason: String?
 }
 
+/// A file of the drop directory and what is to become of it.
+package struct ExaminedDrop: Sendable, Hashable {
+    /// What is to become of a file.
+    package enum Decision: Sendable, Hashable {
+        case accept(NewJob)
+        case reject(reason: String)
+    }
+
+    /// The file.
+    package var file: SubmittedFile
+    /// What is to become of it.
+    package var decision: Decision
+
+    /// A file and a decision.
+    package init(_ file: SubmittedFile, _ decision: Decision) {
+        self.file = file
+        self.decision = decision
+    }
+}
+
+/// What the queue made of a decision.
+package enum DropVerdict: Sendable, Hashable {
+    /// It is recorded.
+    case recorded(Submission)
+    /// The job cannot be; nothing is recorded.
+    case refused(reason: String)
+}
+
 /// A job to be.
 package struct NewJob: Sendable, Hashable {
     /// What was asked for.

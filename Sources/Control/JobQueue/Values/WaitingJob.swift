@@ -59,6 +59,14 @@ package struct DependencyStatus: Sendable, Hashable, Codable {
     /// Where that job stands.
     package var state: JobState?
 
+    /// An entry, and how it stands.
+    package init(name: String?, job: Int64?, condition: Dependency.Condition, state: JobState?) {
+        self.name = name
+        self.job = job
+        self.condition = condition
+        self.state = state
+    }
+
     /// Whether that job has ended as wanted.
     package var isSatisfied: Bool { verdict == .satisfied }
 

@@ -21,7 +21,7 @@ extension Supervisor {
             job, from: Int64(requester.uid), actor: requester.actor, now: time.wall)
         Boundary.ingestAfterCommit.reach()
         guard isNew else { return (try await answer(number, "is there already"), false) }
-        countUnfinished(of: requester.uid)
+        unfinished.add(requester.uid)
         keepSource(of: number, job, format)
         await show(number)
         queueChanged()
@@ -31,13 +31,14 @@ extension Supervisor {
         return (try await answer(number, "accepted"), true)
     }
 
-    private func checked(
+    /// A specification that came through the socket, checked.
+    func checked(
         _ bytes: [UInt8], _ format: SpecFormat, owner: UInt32, named name: DropName
     ) async throws -> NewJob {
         guard bytes.count <= DropDirectory.sizeLimit else {
             throw ControlError.invalid("\(bytes.count) bytes, expected at most \(DropDirectory.sizeLimit)")
         }
-        unfinished = nil
+        unfinished.isExact = false
         do {
             return try await admission(of: bytes, format: format, owner: owner, named: name)
         } catch let rejection as Rejection {

@@ -46,16 +46,6 @@ extension Supervisor {
         logger.notice("\(draining ? "draining: nothing is started" : "no longer draining"), asked by \(requester.actor)")
     }
 
-    /// What became of a file in the drop directory; when nothing is known of it yet, the next turn looks.
-    package func outcome(of drop: DropRequest) -> DropAnswer? {
-        if let known = settledDrops[drop] { return known }
-        rescan()
-        return nil
-    }
-
-    /// What became of a file in the drop directory, as far as it is known.
-    package func knownOutcome(of drop: DropRequest) -> DropAnswer? { settledDrops[drop] }
-
     /// Looks at the drop directory in the next turn, whatever the kernel said of it.
     package func rescan() {
         mustScan = true
@@ -121,7 +111,9 @@ extension Supervisor {
         case .hold: _ = try await store.setWish(.pause, for: job.id, onlyWaiting: true, actor: actor, now: now)
         case .pause: _ = try await store.setWish(.pause, for: job.id, actor: actor, now: now)
         case .release, .resume: _ = try await store.setWish(.run, for: job.id, actor: actor, now: now)
-        case .retry: _ = try await store.retry(job.id, actor: actor, now: now)
+        case .retry:
+            _ = try await store.retry(job.id, actor: actor, now: now)
+            if job.state.isFinished { unfinished.add(UInt32(clamping: job.uid)) }
         case .stop: try await store.requestStop(of: job.id, actor: actor, now: now)
         case .ckpt: try await store.requestCheckpoint(of: job.id, actor: actor, now: now)
         }

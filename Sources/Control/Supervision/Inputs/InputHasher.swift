@@ -21,6 +21,12 @@ package final class InputHasher: Sendable {
     /// A hasher that has not hashed anything.
     package init() {}
 
+    /// The digest of the file that `pin` identifies, if this daemon has hashed it and it is still the same; nil otherwise.
+    package func known(_ pin: InputPin) -> String? {
+        guard let digest = known.withLock({ $0[FileKey(pin)] }), (try? Self.check(pin)) != nil else { return nil }
+        return digest
+    }
+
     /// The lower-case hexadecimal SHA-256 of the file that `pin` identifies.
     ///
     /// Throws when the file is another one by now, or cannot be read.

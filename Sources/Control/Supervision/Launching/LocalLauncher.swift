@@ -24,22 +24,25 @@ package struct LocalLauncher: WorkerLauncher {
     private let environment: @Sendable (RunDirectory) -> [(name: String, value: String)]
     private let limits: Limits
     private let groups: ControlGroups?
+    private let niceness: Int32
     private let note: @Sendable (String) -> Void
 
     /// A launcher of the program at `executable`.
     ///
     /// - Parameters:
     ///   - groups: where attempts get control groups of their own; nil: none.
+    ///   - niceness: of the workers; the program's own unless said otherwise.
     ///   - note: told when a group cannot be had or set as it should be; the attempt runs all the same.
     package init(
         executable: String, arguments: [String] = [], limits: Limits = Limits(), groups: ControlGroups? = nil,
-        note: @escaping @Sendable (String) -> Void = { _ in },
+        niceness: Int32 = ProcessIdentity.niceness(), note: @escaping @Sendable (String) -> Void = { _ in },
         environment: @escaping @Sendable (RunDirectory) -> [(name: String, value: String)]
     ) {
         self.executable = executable
         self.arguments = arguments
         self.limits = limits
         self.groups = groups
+        self.niceness = niceness
         self.note = note
         self.environment = environment
     }
@@ -75,6 +78,7 @@ package struct LocalLauncher: WorkerLauncher {
                 error: .fileDescriptor(log, closeAfterSpawningProcess: true)
             ) { execution in
                 join(group, execution.processIdentifier.value)
+                keepNiceness(execution.processIdentifier.value)
                 return await converse(execution, launch, orders, report)
             }
         }
@@ -130,6 +134,15 @@ package struct LocalLauncher: WorkerLauncher {
             try group?.add(pid)
         } catch {
             note("process \(pid) is not in its control group: \(error)")
+        }
+    }
+
+    /// A process takes over the niceness of the thread that starts it, and libdispatch gives its threads one of its own
+    /// where it may. Before the worker is told what to do: its threads take over that of its first.
+    private func keepNiceness(_ pid: Int32) {
+        guard ProcessIdentity.niceness(pid) != niceness else { return }
+        if !ProcessIdentity.setNiceness(niceness, of: pid) {
+            note("process \(pid) does not have niceness \(niceness): \(String(cString: strerror(errno)))")
         }
     }
 

@@ -21,6 +21,16 @@ package struct ProcessIdentity: Sendable, Hashable {
     /// This boot of the kernel.
     package static func bootID() -> String { Machine.text("/proc/sys/kernel/random/boot_id") ?? "" }
 
+    /// Niceness of the first thread of a process; of this one unless said otherwise.
+    package static func niceness(_ pid: Int32 = getpid()) -> Int32 { getpriority(oneProcess, UInt32(bitPattern: pid)) }
+
+    /// Sets it; false where that is not allowed, with the reason in `errno`.
+    static func setNiceness(_ niceness: Int32, of pid: Int32) -> Bool {
+        setpriority(oneProcess, UInt32(bitPattern: pid), niceness) == 0
+    }
+
+    private static let oneProcess = Int32(PRIO_PROCESS.rawValue)
+
     /// Sends a signal to exactly this process; false when it is gone.
     package func send(_ signal: Int32) -> Bool {
         let handle = hone_pidfd_open(pid)

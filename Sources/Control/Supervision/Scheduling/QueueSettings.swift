@@ -3,6 +3,11 @@ import JobQueue
 import Logging
 
 extension QueueSettings {
+    /// As the database has them.
+    fileprivate init(recorded text: String) throws { self = try JSONCoding.decode(Self.self, from: Array(text.utf8)) }
+
+    fileprivate var recorded: String { get throws { String(decoding: try JSONCoding.encode(self), as: UTF8.self) } }
+
     func apply(to limits: inout Scheduler.QueueLimits) {
         if let maxRunning { limits.maxRunning = maxRunning }
         if let maxCpus { limits.maxCPUs = maxCpus }
@@ -26,9 +31,16 @@ extension Supervisor {
     /// Takes over what was set in earlier lives of the daemon.
     func readQueueSettings() async throws {
         for (name, text) in try await store.settings(Self.settingPrefix) {
-            queueSettings[String(name.dropFirst(Self.settingPrefix.count))] =
-                try JSONCoding.decode(QueueSettings.self, from: Array(text.utf8))
+            queueSettings[String(name.dropFirst(Self.settingPrefix.count))] = try QueueSettings(recorded: text)
         }
+    }
+
+    /// Answers of the database may overtake each other; the newest counts.
+    private func take(_ settings: QueueSettings?, for queue: String, _ sequence: Int64) {
+        guard sequence > queueSettingsSequences[queue, default: 0] else { return }
+        queueSettingsSequences[queue] = sequence
+        queueSettings[queue] = settings
+        queueChanged()
     }
 
     /// All queues with their limits and what is in them, by name.
@@ -59,13 +71,17 @@ extension Supervisor {
             throw ControlError.refused("there is no queue \(queue); hone.yaml names the queues: \(known)")
         }
         if let complaint = settings?.complaint { throw ControlError.invalid(complaint) }
-        let merged = settings.map { (queueSettings[queue] ?? QueueSettings()).merged(with: $0) }
-        let text = try merged.map { String(decoding: try JSONCoding.encode($0), as: UTF8.self) }
         Boundary.controlBeforeCommit.reach()
-        try await store.setSetting(Self.settingPrefix + queue, to: text, actor: requester.actor, now: time.wall)
+        // What somebody else sets at the same moment is kept: the database adds these to what is there.
+        let (text, sequence) = try await store.changeSetting(
+            Self.settingPrefix + queue, actor: requester.actor, now: time.wall
+        ) { before in
+            let known = try before.map(QueueSettings.init(recorded:)) ?? QueueSettings()
+            return try settings.map { try known.merged(with: $0).recorded }
+        }
         Boundary.controlAfterCommit.reach()
-        queueSettings[queue] = merged
-        queueChanged()
+        let merged = try text.map(QueueSettings.init(recorded:))
+        take(merged, for: queue, sequence)
         logger.notice("queue \(queue): \(merged?.description ?? "as configured"), asked for by \(requester.actor)")
     }
 }

@@ -25,7 +25,7 @@ package final class Shelf: Sendable {
     deinit { close(descriptor) }
 
     /// Moves the file that `identity` describes from `directory` to this shelf as `name`, or with `alternative` in
-    /// front when that name is taken. Forces both directories to the disk.
+    /// front when that name is taken. It is not on the disk before `DropDirectory.force`.
     ///
     /// Returns the name it got; nil when that file is not there any more. Something else that took its name in the
     /// meantime is left alone, or put back if it was quicker than the check. While the file is there, whatever keeps it
@@ -50,12 +50,10 @@ package final class Shelf: Sendable {
             _ = source.withCString { hone_rename_noreplace(descriptor, target, directory.descriptor, $0) }
             return nil
         }
-        try sync()
-        guard fsync(directory.descriptor) == 0 else { throw FileError.last("fsync", directory.path) }
         return target
     }
 
-    /// Writes a small file beside the drops, complete or not at all.
+    /// Writes a small file beside the drops, for readers complete or not at all. It is not on the disk before `force`.
     func write(_ text: String, as name: String) throws {
         let temporary = ".\(name).tmp"
         let file = hone_openat(descriptor, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o640)
@@ -68,11 +66,25 @@ package final class Shelf: Sendable {
             guard written > 0 else { throw FileError.last("write", "\(path)/\(temporary)") }
             rest = rest.dropFirst(written)
         }
-        guard fsync(file) == 0 else { throw FileError.last("fsync", "\(path)/\(temporary)") }
         guard renameat(descriptor, temporary, descriptor, name) == 0 else {
             throw FileError.last("rename", "\(path)/\(temporary)")
         }
-        try sync()
+    }
+
+    /// Forces the content of a file that was written here to the disk; one that is gone needs nothing.
+    func force(_ name: String) throws {
+        let file = hone_openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0)
+        guard file >= 0 else {
+            if hone_errno() == ENOENT { return }
+            throw FileError.last("open", "\(path)/\(name)")
+        }
+        defer { close(file) }
+        guard fsync(file) == 0 else { throw FileError.last("fsync", "\(path)/\(name)") }
+    }
+
+    /// Forces the names here to the disk.
+    func force() throws {
+        guard fsync(descriptor) == 0 else { throw FileError.last("fsync", path) }
     }
 
     /// Whether a file of this name lies here.
@@ -81,13 +93,16 @@ package final class Shelf: Sendable {
     private func rename(_ source: DropName, in directory: DropDirectory, to target: String) -> Int32 {
         source.withCString { hone_rename_noreplace(directory.descriptor, $0, descriptor, target) }
     }
-
-    private func sync() throws {
-        guard fsync(descriptor) == 0 else { throw FileError.last("fsync", path) }
-    }
 }
 
 extension DropDirectory {
+    /// Forces all moves to the shelves to the disk.
+    func force() throws {
+        try accepted.force()
+        try rejected.force()
+        guard fsync(descriptor) == 0 else { throw FileError.last("fsync", path) }
+    }
+
     /// Whether the file that `identity` describes still lies at `name`.
     fileprivate func holds(_ name: DropName, _ identity: FileIdentity) throws -> Bool {
         try self.identity(of: name)?.isSameFile(as: identity) == true

@@ -69,8 +69,8 @@ package struct SpoolWatcher {
         entries.values.reduce(isCutOff && entries.isEmpty ? .zero : nextScan) { min($0, due($1)) }
     }
 
-    /// Looks at hints, scans when it is time (or when `scanning`), and returns what is due, oldest first.
-    package mutating func poll(now: Duration, scanning: Bool = false) throws -> [Arrival] {
+    /// Looks at hints, scans when it is time (or when `scanning`), and returns what is due, oldest first, at most `limit`.
+    package mutating func poll(now: Duration, scanning: Bool = false, limit: Int = .max) throws -> [Arrival] {
         var mustScan = scanning || now >= nextScan
         for hint in inotify?.drain() ?? [] {
             switch hint {
@@ -80,7 +80,13 @@ package struct SpoolWatcher {
             }
         }
         if mustScan || isCutOff && entries.isEmpty { try scan(now) }
-        return dueArrivals(now)
+        return dueArrivals(now, limit)
+    }
+
+    /// Looks at a name that somebody speaks of, whatever the kernel has told of it. A path is no name: it leads elsewhere.
+    mutating func look(at name: DropName, now: Duration) {
+        guard !name.bytes.contains(UInt8(ascii: "/")), !name.bytes.contains(0) else { return }
+        observe(name, now, cameByRename: false)
     }
 
     /// Says that a file was dealt with.
@@ -151,13 +157,26 @@ package struct SpoolWatcher {
         entries[name] = Entry(identity: identity, quietSince: now, notBefore: now, cameByRename: cameByRename)
     }
 
-    private mutating func dueArrivals(_ now: Duration) -> [Arrival] {
-        for name in Array(entries.keys) { observe(name, now, cameByRename: false) }
-        return entries.filter { due($0.value) <= now }
+    /// So many are looked at each time.
+    private static let few = 256
+
+    private mutating func dueArrivals(_ now: Duration, _ limit: Int) -> [Arrival] {
+        // Of thousands that wait only those are looked at again whose turn it is; the others have theirs later.
+        if entries.count <= Self.few {
+            for name in Array(entries.keys) { observe(name, now, cameByRename: false) }
+        }
+        let next = entries.filter { due($0.value) <= now }
             .sorted {
                 ($0.value.identity.modifiedNanoseconds, $0.key) < ($1.value.identity.modifiedNanoseconds, $1.key)
             }
-            .map { Arrival(name: $0.key, age: now - $0.value.quietSince, isComplete: $0.value.cameByRename) }
+            .prefix(limit)
+        if entries.count > Self.few {
+            for (name, _) in next { observe(name, now, cameByRename: false) }
+        }
+        return next.compactMap { name, _ -> Arrival? in
+            guard let entry = entries[name], due(entry) <= now else { return nil }
+            return Arrival(name: name, age: now - entry.quietSince, isComplete: entry.cameByRename)
+        }
     }
 
     private func due(_ entry: Entry) -> Duration {

@@ -8,6 +8,7 @@ package enum Boundary: String, Sendable, CaseIterable {
     case ingestAfterCommit = "ingest.after_commit"
     case ingestAfterRunDirectory = "ingest.after_run_directory"
     case ingestAfterMove = "ingest.after_move"
+    case ingestAfterForce = "ingest.after_force"
     case ingestAfterMark = "ingest.after_mark"
     case rejectBeforeCommit = "reject.before_commit"
     case rejectAfterCommit = "reject.after_commit"

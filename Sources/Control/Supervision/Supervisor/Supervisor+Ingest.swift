@@ -4,218 +4,225 @@ import JobQueue
 import Logging
 import Systemd
 
-/// How a dropped file becomes a job, exactly once: first the database has it, then the file moves. A crash in between
-/// leaves a file whose identity the database knows, and only the move is made up for.
+/// How dropped files become jobs, each exactly once and many at a time: first the database has them, then the files
+/// move. A crash in between leaves files whose identities the database knows, and only the move is made up for.
 extension Supervisor {
-    /// Drops looked at in one turn, so that a flood of them does not keep jobs from starting: so many at least, and as
-    /// many as can be had in this time.
-    private static let batch = 32
-    private static let batchTime = Duration.milliseconds(250)
+    /// Files dealt with in one turn, so that a flood of them does not keep jobs from starting: the database takes them
+    /// in one transaction, however long it waits for the disk.
+    private static let mostAtOnce = 256
+    /// So many at least, and as many as can be had in this time.
+    private static let fewest = 32
+    private static let longest = Duration.milliseconds(250)
     /// A text that cannot be read may still be written to for this long.
     static let unfinishedLimit = Duration.seconds(10)
     /// A file that may not be read, or has two names, gets this long.
     static let unsettledLimit = Duration.seconds(60)
 
+    /// A file that was looked at.
+    private struct Seen {
+        let file: DroppedFile
+        /// What keeps it from being read; nil if it was.
+        var fault: String?
+        /// It may be looked at again before it is refused.
+        let hasTime: Bool
+    }
+
+    /// A file and what is to become of it.
+    private struct Decided {
+        let seen: Seen
+        let decision: ExaminedDrop.Decision
+
+        var drop: ExaminedDrop { ExaminedDrop(seen.file.submitted, decision) }
+
+        var isAccepted: Bool { if case .accept = decision { true } else { false } }
+
+        var canonical: [UInt8]? { if case .accept(let job) = decision { job.canonical } else { nil } }
+    }
+
+    /// A file whose fate the database has.
+    private struct Recorded {
+        let file: DroppedFile
+        let submission: Submission
+        /// The specification of its job; nil where the database has to be asked for it.
+        let canonical: [UInt8]?
+    }
+
     func ingestDrops() async throws {
-        let arrivals = try spool.poll(now: time.monotonic, scanning: mustScan)
-        mustScan = false
-        unfinished = nil
-        let start = time.monotonic
-        for (index, arrival) in arrivals.enumerated() {
-            if index >= Self.batch, time.monotonic - start > Self.batchTime || isStopping { break }
-            do {
-                if try await take(arrival, from: spool.directory) {
-                    spool.forget(arrival.name)
-                } else {
-                    spool.lookAgain(arrival.name, now: time.monotonic)
-                }
-            } catch {
-                // The directories may not be any more what is open here.
-                mustScan = true
-                throw error
-            }
-        }
-    }
-
-    /// Deals with one file; false if it has to be looked at again.
-    private func take(_ arrival: SpoolWatcher.Arrival, from directory: DropDirectory) async throws -> Bool {
-        switch directory.examine(arrival.name) {
-        case .gone: return true
-        case .unsettled(let file, let reason):
-            let hasTime = spool.unsettledTime(of: arrival.name, now: time.monotonic) < Self.unsettledLimit
-            return try await settle(file, reason, hasTime: hasTime, from: directory)
-        case .unacceptable(let file, let reason):
-            return try await settle(file, reason, hasTime: false, from: directory)
-        case .read(let file):
-            spool.settled(arrival.name)
-            if let earlier = try await store.submissionInDrop(file.submitted) {
-                try await finish(earlier, file, from: directory)
-            } else {
-                let mayGrow = !arrival.isComplete && arrival.age < Self.unfinishedLimit
-                return try await admit(file, mayGrow: mayGrow, from: directory)
-            }
-        }
-        return true
-    }
-
-    /// Deals with a file that was not read: one that the queue knows is moved, another refused when its time is over.
-    private func settle(
-        _ file: DroppedFile, _ reason: String, hasTime: Bool, from directory: DropDirectory
-    ) async throws -> Bool {
-        if let earlier = try await store.submissionInDrop(file.submitted, wasRead: false) {
-            try await finish(earlier, file, from: directory)
-        } else {
-            if hasTime { return false }
-            try await reject(file, Rejection(file.name, reason), from: directory)
-        }
-        return true
-    }
-
-    private func admit(_ file: DroppedFile, mayGrow: Bool, from directory: DropDirectory) async throws -> Bool {
         do {
+            let seen = try look()
+            guard !seen.isEmpty else { return }
+            let directory = spool.directory
+            let known = try await store.submissionsInDrop(seen.map { ($0.file.submitted, $0.fault == nil) })
+            var recorded = zip(seen, known).compactMap { seen, submission in
+                submission.map { Recorded(file: seen.file, submission: $0, canonical: nil) }
+            }
+            let decided = try await decide(zip(seen, known).filter { $1 == nil }.map(\.0))
+            recorded += try await record(decided)
+            try await finish(recorded, from: directory)
+        } catch {
+            // The directories may not be any more what is open here.
+            mustScan = true
+            throw error
+        }
+    }
+
+    /// Reads the files that are due.
+    private func look() throws -> [Seen] {
+        let arrivals = try spool.poll(now: time.monotonic, scanning: mustScan, limit: Self.mostAtOnce)
+        mustScan = false
+        return arrivals.compactMap { arrival -> Seen? in
+            switch spool.directory.examine(arrival.name) {
+            case .gone:
+                spool.forget(arrival.name)
+                return nil
+            case .unsettled(let file, let reason):
+                let hasTime = spool.unsettledTime(of: arrival.name, now: time.monotonic) < Self.unsettledLimit
+                return Seen(file: file, fault: reason, hasTime: hasTime)
+            case .unacceptable(let file, let reason): return Seen(file: file, fault: reason, hasTime: false)
+            case .read(let file):
+                spool.settled(arrival.name)
+                return Seen(file: file, hasTime: !arrival.isComplete && arrival.age < Self.unfinishedLimit)
+            }
+        }
+    }
+
+    /// Checks files until the time is over; what is left comes again in the next turn.
+    private func decide(_ files: [Seen]) async throws -> [Decided] {
+        var decided: [Decided] = []
+        let start = time.monotonic
+        unfinished.isExact = false
+        for (index, seen) in files.enumerated() {
+            if index >= Self.fewest, time.monotonic - start > Self.longest || isStopping { break }
+            // Whoever may be refused for having too many is counted when the others are in the database.
+            let owner = seen.file.identity.owner
+            if decided.contains(where: \.isAccepted), !unfinished.allows(owner, configuration) { break }
+            if let next = try await decision(on: seen) {
+                decided.append(next)
+                if next.isAccepted { unfinished.add(owner) }
+            } else {
+                spool.lookAgain(seen.file.name, now: time.monotonic)
+            }
+        }
+        return decided
+    }
+
+    /// What is to become of a file; nil if it has to be looked at again.
+    private func decision(on seen: Seen) async throws -> Decided? {
+        let file = seen.file
+        do {
+            if let fault = seen.fault { throw Rejection(file.name, fault) }
+            let format = SpecFormat(fileName: file.name.display) ?? .yaml
             let job = try await admission(
-                of: file.bytes, format: SpecFormat(fileName: file.name.display) ?? .yaml, owner: file.identity.owner,
-                named: file.name)
-            Boundary.ingestBeforeCommit.reach()
-            let submission = try await submit(job, file)
-            if submission.outcome == .accepted { countUnfinished(of: file.identity.owner) }
-            Boundary.ingestAfterCommit.reach()
-            isQueueChanged = true
-            try await finish(submission, file, from: directory)
+                of: file.bytes, format: format, owner: file.identity.owner, named: file.name)
+            return Decided(seen: seen, decision: .accept(job))
         } catch let rejection as Rejection {
-            if mayGrow { return false }
-            try await reject(file, rejection, from: directory)
+            return seen.hasTime ? nil : Decided(seen: seen, decision: .reject(reason: rejection.description))
         } catch let failure as PlanFailure {
             // Nothing is said about the job, so it stays where it is; others go on.
             logger.warning("\(file.name.display) waits: \(failure)")
-            return false
+            return nil
         }
-        return true
     }
 
-    /// Reads and checks a specification: everything that can be known before the job runs.
-    ///
-    /// - Parameter replacing: the job takes the place of another, so the queue does not grow.
-    func admission(
-        of bytes: [UInt8], format: SpecFormat, owner: UInt32, named name: DropName, replacing: Bool = false
-    ) async throws -> NewJob {
-        let spec = try specification(in: bytes, format, named: name)
-        let rules = AdmissionRules(configuration, root: root, machine: machine)
-        let inputs = try rules.inputs(of: spec, from: owner, named: name)
-        if !replacing { try await refuseFlood(from: owner, named: name) }
-        var reservation = Reservation(spec)
-        if !inputs.waitsForJobs {
-            reservation = Reservation(spec, try await plan(spec, inputs.paths, rules, named: name))
-        }
-        let canonical = spec.canonicalJSON()
-        return NewJob(
-            spec: spec, canonical: canonical, specSHA256: SHA256.hex(of: canonical), source: bytes,
-            memory: reservation.memory, disk: reservation.disk, inputs: inputs.pins)
-    }
-
-    /// One user's queue has an end, so that nobody's mistake buries everybody else.
-    private func refuseFlood(from owner: UInt32, named name: DropName) async throws {
-        let limit = configuration.queuedPerUser
-        let own = try await unfinishedCounts()[Int64(owner), default: 0]
-        guard own >= limit else { return }
-        throw Rejection(name, "user \(owner) has \(own) jobs waiting or running, expected fewer than \(limit)")
-    }
-
-    /// Counted once in a turn: with a hundred thousand jobs, counting takes a while.
-    private func unfinishedCounts() async throws -> [Int64: Int] {
-        if let unfinished { return unfinished }
-        let counts = try await store.unfinishedCounts()
-        unfinished = counts
-        return counts
-    }
-
-    /// A job more in this turn.
-    func countUnfinished(of owner: UInt32) { unfinished?[Int64(owner), default: 0] += 1 }
-
-    private func specification(
-        in bytes: [UInt8], _ format: SpecFormat, named name: DropName
-    ) throws -> JobSpec {
+    /// Records what was decided. What the queue refuses is refused to whoever dropped it.
+    private func record(_ decided: [Decided]) async throws -> [Recorded] {
+        guard !decided.isEmpty else { return [] }
+        if decided.contains(where: \.isAccepted) { Boundary.ingestBeforeCommit.reach() }
+        if !decided.allSatisfy(\.isAccepted) { Boundary.rejectBeforeCommit.reach() }
+        let moved = moves.takeForced()
+        let verdicts: [DropVerdict]
         do {
-            return try JobSpec.decode(bytes, format: format)
+            verdicts = try await store.ingest(decided.map(\.drop), moved: moved, now: time.wall)
         } catch {
-            throw Rejection(name, error)
+            moves.putBack(moved, now: time.monotonic)
+            throw error
         }
-    }
-
-    private func submit(_ job: NewJob, _ file: DroppedFile) async throws -> Submission {
-        do {
-            return try await store.submit(job, from: file.submitted, now: time.wall)
-        } catch StoreError.refused(let reason) {
-            throw Rejection(file.name, reason)
-        }
-    }
-
-    private func reject(_ file: DroppedFile, _ rejection: Rejection, from directory: DropDirectory) async throws {
-        Boundary.rejectBeforeCommit.reach()
-        let submission = try await store.reject(file.submitted, reason: rejection.description, now: time.wall)
-        Boundary.rejectAfterCommit.reach()
-        try await finish(submission, file, from: directory)
-    }
-
-    /// Does what a submission stands for and marks it done. Everything here may be done again.
-    private func finish(_ submission: Submission, _ file: DroppedFile, from directory: DropDirectory) async throws {
-        if let job = submission.job, let name = submission.jobName {
-            if submission.outcome == .accepted, let source = try await store.source(of: job) {
-                let format = SpecFormat(fileName: file.name.display) ?? .yaml
-                let spec = try specification(in: source, format, named: file.name)
-                try prepareRunDirectory(job, name, canonical: spec.canonicalJSON())
+        if decided.contains(where: \.isAccepted) { Boundary.ingestAfterCommit.reach() }
+        if !decided.allSatisfy(\.isAccepted) { Boundary.rejectAfterCommit.reach() }
+        if decided.contains(where: \.isAccepted) { isQueueChanged = true }
+        var recorded: [Recorded] = []
+        var refused: [Decided] = []
+        for (drop, verdict) in zip(decided, verdicts) {
+            switch verdict {
+            case .recorded(let submission):
+                recorded.append(
+                    Recorded(file: drop.seen.file, submission: submission, canonical: drop.canonical))
+                if drop.isAccepted && submission.outcome != .accepted { unfinished.isExact = false }
+            case .refused where drop.seen.hasTime: spool.lookAgain(drop.seen.file.name, now: time.monotonic)
+            case .refused(let reason):
+                let rejection = Rejection(drop.seen.file.name, reason)
+                refused.append(Decided(seen: drop.seen, decision: .reject(reason: rejection.description)))
             }
-            _ = try directory.accepted.take(
-                file.name, file.identity, from: directory, as: "\(job)-\(file.name.cleaned)", alternative: stamp)
-            Boundary.ingestAfterMove.reach()
-        } else {
-            try shelve(file, because: submission.reason ?? "", from: directory)
         }
-        try await store.markMoved(submission.id)
-        Boundary.ingestAfterMark.reach()
-        announce(submission, file)
-        if submission.outcome == .accepted, let job = submission.job { try await showWaiting(job) }
+        return try await recorded + record(refused)
     }
 
-    /// The `status.json` of a job without a worker, for those who may not read the queue.
-    func showWaiting(_ job: Int64) async throws {
-        guard active[job] == nil, let summary = try await store.job(job)?.summary,
-            let method = Method(rawValue: summary.method)
-        else { return }
-        var record = StatusRecord(
-            job: job, name: summary.name, method: method, state: summary.state, attempt: summary.attempt,
-            updated: time.wall)
-        record.reason = summary.reason?.description
-        board.begin(record, in: root.run(job, summary.name))
-        board.end(job, now: time.monotonic, wall: time.wall, logger: logger)
-    }
-
-    /// As `showWaiting`, after something was decided and is done: a display that fails takes nothing of it back.
-    func show(_ job: Int64) async {
-        do {
-            try await showWaiting(job)
-        } catch {
-            logger.warning("job \(job) is not shown as it is: \(error)")
+    /// Does what submissions stand for. Everything here may be done again.
+    private func finish(_ recorded: [Recorded], from directory: DropDirectory) async throws {
+        var jobs: [Int64] = []
+        var failure: (any Error)?
+        for drop in recorded {
+            do {
+                let errorFile = try await finish(drop, from: directory)
+                moves.add(drop.submission.id, from: directory, errorFile: errorFile, now: time.monotonic)
+                spool.forget(drop.file.name)
+                announce(drop.submission, drop.file)
+                if drop.submission.outcome == .accepted, let job = drop.submission.job { jobs.append(job) }
+            } catch {
+                failure = error
+                break
+            }
         }
+        try await showWaiting(jobs)
+        if let failure { throw failure }
     }
 
+    /// Moves one file to where it belongs; the name of the file with its errors, if there is one.
+    private func finish(_ drop: Recorded, from directory: DropDirectory) async throws -> String? {
+        guard let job = drop.submission.job, let name = drop.submission.jobName else {
+            return try shelve(drop.file, because: drop.submission.reason ?? "", from: directory)
+        }
+        if drop.submission.outcome == .accepted {
+            let canonical =
+                if let known = drop.canonical { known } else { try await canonicalSource(of: job, drop.file) }
+            try prepareRunDirectory(job, name, canonical: canonical)
+            Boundary.ingestAfterRunDirectory.reach()
+        }
+        _ = try directory.accepted.take(
+            drop.file.name, drop.file.identity, from: directory, as: "\(job)-\(drop.file.name.cleaned)",
+            alternative: stamp)
+        Boundary.ingestAfterMove.reach()
+        return nil
+    }
+
+    private func canonicalSource(of job: Int64, _ file: DroppedFile) async throws -> [UInt8] {
+        let source = try await store.source(of: job) ?? file.bytes
+        let format = SpecFormat(fileName: file.name.display) ?? .yaml
+        return try specification(in: source, format, named: file.name).canonicalJSON()
+    }
+
+    /// Writes what people and a rebuild of the queue read of a job. It is not forced to the disk, which would take
+    /// longer than everything else: the queue has all of it, and it is forced before the job starts.
     func prepareRunDirectory(_ job: Int64, _ name: String, canonical: [UInt8]) throws {
         let run = root.run(job, name)
         try makeDirectory(run.path, mode: root.isPrivate ? 0o700 : 0o750)
-        try durableWrite(canonical, to: run.spec)
-        try syncDirectory(root.runs)
-        Boundary.ingestAfterRunDirectory.reach()
+        // One that is there may have been forced already, and stays.
+        if fileKind(run.spec) == .file, try readFile(run.spec) == canonical { return }
+        try replaceForReaders(canonical, at: run.spec)
     }
 
     /// Moves a refused file to rejected/ with its errors beside. The errors come first: a file that lies there
-    /// unexplained would be a riddle.
-    private func shelve(_ file: DroppedFile, because reason: String, from directory: DropDirectory) throws {
+    /// unexplained would be a riddle. Returns the name of the file with the errors.
+    private func shelve(
+        _ file: DroppedFile, because reason: String, from directory: DropDirectory
+    ) throws -> String {
         let taken = try directory.rejected.holds(file.name.cleaned)
         let name = taken ? "\(stamp)-\(file.name.cleaned)" : file.name.cleaned
         try directory.rejected.write(reason + "\n", as: "\(name).error.txt")
         Boundary.rejectAfterErrorFile.reach()
         _ = try directory.rejected.take(file.name, file.identity, from: directory, as: name, alternative: stamp)
         Boundary.rejectAfterMove.reach()
+        return "\(name).error.txt"
     }
 
     /// The time of day as it stands in file names.
@@ -226,7 +233,7 @@ extension Supervisor {
 
     private func announce(_ submission: Submission, _ file: DroppedFile) {
         let uid = "\(file.identity.owner)"
-        settledDrops.note(submission, DropRequest(name: file.name.display, inode: file.identity.inode))
+        tell(submission, DropRequest(name: file.name.display, inode: file.identity.inode))
         switch submission.outcome {
         case .accepted:
             logger.event(

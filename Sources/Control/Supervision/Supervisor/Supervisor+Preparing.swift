@@ -7,6 +7,7 @@ import Systemd
 /// From a job that waits to a job that may start: inputs of other jobs are looked up, files are hashed, needs measured.
 extension Supervisor {
     func prepareJobs() async throws {
+        try await recordDigests()
         try await endBackoffs()
         let now = time.monotonic
         guard isQueueChanged || prepareAgain.map({ $0 <= now }) ?? false, now >= mayDecide else { return }
@@ -124,37 +125,50 @@ extension Supervisor {
         }
     }
 
-    /// Hashes files in the background and pins them; the last one releases the job.
+    /// Hashes files in the background; the digests release the job once they are recorded.
     private func hash(_ pins: [InputPin], of job: WaitingJob, _ spec: JobSpec) {
         guard !pins.isEmpty else { return }
         hashing.insert(job.id)
         Task {
-            await pin(pins, of: job, spec)
-            hashing.remove(job.id)
+            await digest(pins, of: job, spec)
             isQueueChanged = true
             wake.signal()
         }
     }
 
-    private func pin(_ pins: [InputPin], of job: WaitingJob, _ spec: JobSpec) async {
+    private func digest(_ pins: [InputPin], of job: WaitingJob, _ spec: JobSpec) async {
+        var done: [InputPin] = []
         do {
             for var pin in pins {
-                let digest: String
-                do {
-                    digest = try await hasher.digest(pin)
-                    try Self.check(digest, of: pin, spec)
-                } catch {
-                    return try await fail(job, .dataError, "\(error)")
-                }
+                let digest = try await hasher.digest(pin)
+                try Self.check(digest, of: pin, spec)
                 pin.sha256 = digest
-                try await store.pinInput(pin, of: job.id, now: time.wall)
+                done.append(pin)
             }
+            hashed[job.id] = done
         } catch {
-            logger.warning("job \(job.id): inputs were not pinned, trying again: \(error)")
+            do {
+                try await fail(job, .dataError, "\(error)")
+            } catch {
+                logger.warning("job \(job.id): inputs were not hashed, trying again: \(error)")
+            }
+            hashing.remove(job.id)
         }
     }
 
-    private static func check(_ digest: String, of pin: InputPin, _ spec: JobSpec) throws {
+    /// Pins the files that were hashed since the last turn, of all jobs together.
+    private func recordDigests() async throws {
+        guard !hashed.isEmpty else { return }
+        let done = hashed
+        try await store.pinInputs(done, now: time.wall)
+        for job in done.keys {
+            hashed[job] = nil
+            hashing.remove(job)
+        }
+        isQueueChanged = true
+    }
+
+    static func check(_ digest: String, of pin: InputPin, _ spec: JobSpec) throws {
         for case (pin.role, .path(_, let expected?)) in spec.inputs where expected != digest {
             throw FileError(
                 path: pin.path, operation: "check", code: 0,

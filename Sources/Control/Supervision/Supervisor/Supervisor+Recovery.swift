@@ -42,20 +42,25 @@ extension Supervisor {
     /// Others without a job are somebody's results, and left for people.
     private func removeUnbegunRuns() async throws {
         let found = try directoryNames(root.runs).compactMap(RunName.init)
-        guard !found.isEmpty else { return }
-        let known = try await store.runNames()
         var strange: [String] = []
-        for name in found where !known.contains(name.directory) {
-            let run = root.run(name.id, name.name)
-            if run.isUnbegun {
-                try removeTree(run.path)
-            } else {
-                strange.append(name.directory)
+        // In pieces: there may be a million.
+        for start in stride(from: 0, to: found.count, by: Self.runsAtOnce) {
+            let piece = found[start..<min(start + Self.runsAtOnce, found.count)]
+            let known = try await store.runNames(of: piece.map(\.id))
+            for name in piece where !known.contains(name.directory) {
+                let run = root.run(name.id, name.name)
+                if run.isUnbegun {
+                    try removeTree(run.path)
+                } else {
+                    strange.append(name.directory)
+                }
             }
         }
         guard let first = strange.first else { return }
         logger.warning("\(strange.count) directories in \(root.runs) belong to no job, \(first) for one: hone doctor")
     }
+
+    private static let runsAtOnce = 1000
 
     /// Tries again for workers that were still alive.
     func tendOrphans() async {

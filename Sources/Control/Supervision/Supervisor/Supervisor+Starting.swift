@@ -24,9 +24,7 @@ extension Supervisor {
             decided(since: start)
             return try await explain(queued) { _ in reason }
         }
-        let decision = Scheduler.decide(
-            waiting: queued.map(Self.waiting), running: running, capacity: capacity, now: time.wall,
-            preemptAfter: configuration.preemptAfter)
+        let decision = decision(with: queued.map(Self.waiting))
         decided(since: start)
         nextStart = queued.compactMap(\.notBefore).filter { $0 > time.wall }.min()
         for eviction in decision.evictions { await evict(eviction) }
@@ -35,6 +33,13 @@ extension Supervisor {
             if let cores = starts[job.id] { try await claim(job, cores: cores) }
         }
         try await explain(queued) { decision.reasons[$0.id] }
+    }
+
+    /// What the scheduler makes of these jobs now.
+    func decision(with waiting: [Scheduler.Waiting]) -> Scheduler.Decision {
+        Scheduler.decide(
+            waiting: waiting, running: running, capacity: capacity, now: time.wall,
+            preemptAfter: configuration.preemptAfter)
     }
 
     /// With ten thousand jobs waiting a decision takes a while. It is made again after some such times if something
@@ -46,7 +51,7 @@ extension Supervisor {
         mustDecide = now + min(max(Self.longestSleep, cost * 1000), .seconds(120))
     }
 
-    private static let quickDecision = Duration.milliseconds(20)
+    private static let quickDecision = Duration.milliseconds(5)
     /// Reasons written down after one decision; those in front first, the rest as they were.
     private static let reasonsAtOnce = 1000
 
@@ -63,7 +68,8 @@ extension Supervisor {
         try await store.explain(changed)
     }
 
-    private func reasonToStartNothing() async throws -> WaitReason? {
+    /// What keeps every job from starting.
+    func reasonToStartNothing() async throws -> WaitReason? {
         if try await store.isDraining() { return .drain }
         return MemoryPressure.read().flatMap(\.complaint).map { .degraded(why: $0) }
     }
@@ -76,7 +82,7 @@ extension Supervisor {
 
     private var isStartDue: Bool { nextStart.map { $0 <= time.wall } ?? false }
 
-    private static func waiting(_ job: WaitingJob) -> Scheduler.Waiting {
+    static func waiting(_ job: WaitingJob) -> Scheduler.Waiting {
         Scheduler.Waiting(
             id: job.id, priority: job.priority, submitted: job.submitted, queue: job.queue, cpus: job.cpus,
             memory: job.memory, disk: job.disk, notBefore: job.notBefore,
@@ -133,8 +139,7 @@ extension Supervisor {
     private func begin(
         _ claim: ClaimedJob, _ job: WaitingJob, _ spec: JobSpec, _ run: RunDirectory, cores: [Int]
     ) throws -> (launch: WorkerLaunch, orders: AsyncStream<WorkerOrder>) {
-        try makeDirectory(run.path, mode: root.isPrivate ? 0o700 : 0o750)
-        try ensureSpecification(claim.spec, run)
+        try prepareRunDirectory(claim.id, claim.name, canonical: claim.spec)
         let now = time.monotonic
         let left = Milliseconds(max(1, spec.resources.timeLimit.value - claim.ran.value))
         let inputs = InputPaths.located(spec, pins: claim.inputs)
@@ -155,19 +160,31 @@ extension Supervisor {
         return (WorkerLaunch(start: start, run: run), orders)
     }
 
-    private func ensureSpecification(_ bytes: [UInt8], _ run: RunDirectory) throws {
-        if fileKind(run.spec) == .file, try readFile(run.spec) == bytes { return }
-        try durableWrite(bytes, to: run.spec)
-    }
-
     private func launch(_ launch: WorkerLaunch, orders: AsyncStream<WorkerOrder>) {
         let (job, fence) = (launch.start.job, launch.start.fence)
         Task {
-            let exit = await launcher.run(launch, orders: orders) { [self] report in
-                await receive(report, job: job, fence: fence)
+            let exit: WorkerExit
+            do {
+                try await force(launch.run)
+                exit = await launcher.run(launch, orders: orders) { [self] report in
+                    await receive(report, job: job, fence: fence)
+                }
+            } catch {
+                exit = WorkerExit(.notPrepared("\(error)"))
             }
             await ended(job, fence: fence, exit)
         }
+    }
+
+    /// From here on the directory holds what cannot be made again, so its name and what lies in it are on the disk first.
+    private func force(_ run: RunDirectory) async throws {
+        let runs = root.runs
+        // Waits for the disk, and the supervisor has other things to do.
+        try await Task.detached {
+            try syncFile(run.spec)
+            try syncDirectory(run.path)
+            try syncDirectory(runs)
+        }.value
     }
 
     /// A job that was taken and could not be started: its attempt ends at once.

@@ -70,11 +70,16 @@ package actor Supervisor {
     var active: [Int64: ActiveAttempt] = [:]
     var orphans: [Orphan] = []
     var board = StatusBoard()
+    /// Jobs whose inputs are being hashed, and digests that are not recorded yet.
     var hashing: Set<Int64> = []
+    var hashed: [Int64: [InputPin]] = [:]
     /// Drops refused since the start.
     var rejections = 0
+    /// Moves of files that are not on the disk or not recorded yet.
+    var moves = OpenMoves()
     /// What became of the newest drops, for those who ask.
     var settledDrops = SettledDrops()
+    var dropWaiters = DropWaiters()
     /// What happened since the start, in numbers.
     var counters = Counters()
     var metricsWritten: Duration?
@@ -93,10 +98,11 @@ package actor Supervisor {
     var prepareAgain: Duration?
     /// Waits after failures.
     var backoffs = BackoffClock()
-    /// Limits of queues that were set since the configuration was written.
+    /// Limits of queues that were set since the configuration was written, and the events of the newest changes.
     var queueSettings: [String: QueueSettings] = [:]
-    /// Unfinished jobs of each user, as far as they are known in this turn.
-    var unfinished: [Int64: Int]?
+    var queueSettingsSequences: [String: Int64] = [:]
+    /// Unfinished jobs of each user.
+    var unfinished = UnfinishedCounts()
     /// When a job that waits for a time of day has to be looked at.
     var nextStart: Timestamp?
     var degraded: String?
@@ -127,7 +133,14 @@ package actor Supervisor {
         try await readQueueSettings()
         try await recover()
         await guarded("taking in drops") { try await ingestDrops() }
+        await guarded("recording moves") { try await adoptLeftMoves() }
         announceReady()
+        let outcome = try await turnUntilTheEnd()
+        await guarded("recording moves") { try await tendMoves(finally: true) }
+        return outcome
+    }
+
+    private func turnUntilTheEnd() async throws -> Outcome {
         while true {
             if Task.isCancelled { await beginShutdown() }
             await turn()
@@ -143,6 +156,7 @@ package actor Supervisor {
         await tendWorkers()
         if !isStopping {
             await guarded("taking in drops") { try await ingestDrops() }
+            await guarded("recording moves") { try await tendMoves() }
             await guarded("preparing jobs") { try await prepareJobs() }
             await guarded("starting jobs") { try await startWhatFits() }
         }
@@ -201,6 +215,7 @@ package actor Supervisor {
             next = min(next, attempt.deadline, line)
         }
         if !orphans.isEmpty || board.hasChanges { next = min(next, now + .seconds(1)) }
+        if !isStopping, let due = moves.deadline { next = min(next, due) }
         // A daemon that stops decides nothing, so this would stay due.
         if !isStopping, let decision = nextDecision(now) { next = min(next, decision) }
         return next
@@ -228,7 +243,7 @@ package actor Supervisor {
     /// After half a minute without work, memory goes back to the kernel, once.
     private func restMemory() {
         let now = time.monotonic
-        guard active.isEmpty, orphans.isEmpty, hashing.isEmpty, !isQueueChanged, !spool.isWaiting else {
+        guard active.isEmpty, orphans.isEmpty, hashing.isEmpty, !isQueueChanged, !spool.isWaiting, moves.isEmpty else {
             restingSince = nil
             hasGivenBack = false
             return

@@ -106,6 +106,29 @@ package struct DropAnswer: Sendable, Hashable, Codable {
     }
 }
 
+/// Whether a job would start if it were submitted now.
+package struct JobForecast: Sendable, Hashable, Codable {
+    /// Job name.
+    package var name: String
+    /// Cores it reserves.
+    package var cpus: Int
+    /// Bytes of memory it reserves.
+    package var memory: Int64
+    /// Bytes of disk it reserves.
+    package var disk: Int64
+    /// Why it would wait; nil if it would start.
+    package var reason: WaitReason?
+
+    /// A look ahead.
+    package init(name: String, cpus: Int, memory: Int64, disk: Int64, reason: WaitReason?) {
+        self.name = name
+        self.cpus = cpus
+        self.memory = memory
+        self.disk = disk
+        self.reason = reason
+    }
+}
+
 /// How the daemon itself stands.
 package struct DaemonRecord: Sendable, Hashable, Codable {
     /// Its process.
