@@ -116,42 +116,46 @@ let commands: [Target] = [
 let testing: [Target] = [
     .target(name: "CMalloc", path: "Tests/CMalloc"),
     .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
+    .target(name: "TestFolders", dependencies: ["DurableFiles"], path: "Tests/TestFolders", swiftSettings: strict),
     .target(
         name: "TestSupport", dependencies: ["Compute", "Safetensors", "Transformer", "JSON", "DurableFiles"],
         path: "Tests/TestSupport", swiftSettings: strict),
     tests("JSONTests", ["JSON", "SeededRandom"]),
     tests("ComputeTests", ["Compute", "CKernels", "TestSupport"]),
-    tests("SafetensorsTests", ["Safetensors", "DurableFiles"]),
-    tests("TokenizationTests", ["Tokenization"]),
+    tests("SafetensorsTests", ["Safetensors", "DurableFiles", "TestFolders"]),
+    tests("TokenizationTests", ["Tokenization", "TestFolders"]),
     tests("ChatTemplatesTests", ["ChatTemplates"]),
     tests(
         "TransformerTests",
-        ["Transformer", "Compute", "Safetensors", "JSON", "DurableFiles", "CMalloc", "TestSupport"]),
+        ["Transformer", "Compute", "Safetensors", "JSON", "DurableFiles", "CMalloc", "TestFolders", "TestSupport"]),
     tests("AlignmentTests", ["Alignment", "Compute", "JSON", "TestSupport"]),
     tests(
         "ContextCompressionTests",
-        ["ContextCompression", "Transformer", "Compute", "Safetensors", "JSON", "DurableFiles", "TestSupport"]),
+        [
+            "ContextCompression", "Transformer", "Compute", "Safetensors", "JSON", "DurableFiles", "TestFolders",
+            "TestSupport",
+        ]),
     tests(
         "DatasetsTests",
-        ["Datasets", "Tokenization", "ChatTemplates", "Compute", "DurableFiles", "CZlib", "CZstd"]),
+        ["Datasets", "Tokenization", "ChatTemplates", "Compute", "DurableFiles", "CZlib", "CZstd", "TestFolders"]),
     tests(
         "TrainingTests",
         [
             "Training", "Transformer", "Alignment", "Datasets", "Compute", "Safetensors", "JobModel", "DurableFiles",
-            "TestSupport",
+            "TestFolders", "TestSupport",
         ]),
     tests(
         "GoldenTests",
         [
             "Training", "Transformer", "Alignment", "Compute", "Safetensors", "Tokenization", "JSON", "DurableFiles",
-            "TestSupport",
+            "TestFolders", "TestSupport",
         ]),
     tests("JobModelTests", ["JobModel", "SeededRandom"]),
     tests(
         "FuzzTests",
         [
             "JobModel", "Safetensors", "Datasets", "Tokenization", "ChatTemplates", "Transformer", "ContextCompression",
-            "Training", "Supervision", "Compute", "DurableFiles", "SeededRandom",
+            "Training", "Supervision", "Compute", "DurableFiles", "SeededRandom", "TestFolders",
         ]),
     tests("DurableFilesTests", ["DurableFiles", "CDigest"]),
     tests("JobQueueTests", ["JobQueue", "JobModel", grdb]),

@@ -87,7 +87,8 @@ struct SoftTokenBench {
     /// Compression, then answers behind its soft tokens.
     func answerCompressed(rate: Int) throws -> (compress: Double, Times) {
         let origin = CompressedContext.Origin(
-            compressor: "", baseModel: "", groupSize: rate, remainder: .mean, segmentLength: model.contextLength)
+            compressor: "", tokenizer: "", stage: .autoencoding, baseModel: "", groupSize: rate, remainder: .mean,
+            segmentLength: model.contextLength)
         var text = try compressor.compress(context, origin)
         let compress = least(try seconds(repetitions) { text = try compressor.compress(context, origin) })
         let count = text.count

@@ -3,6 +3,7 @@ import ContextCompression
 import DurableFiles
 import JSON
 import Safetensors
+import TestFolders
 import TestSupport
 import Testing
 import Transformer

@@ -2,6 +2,7 @@ import Compute
 import ContextCompression
 import DurableFiles
 import Safetensors
+import TestFolders
 import TestSupport
 import Testing
 import Transformer
@@ -29,8 +30,8 @@ import Transformer
         rate: Int = 3, segment: Int = 64, _ remainder: GroupLayout.Remainder = .mean
     ) -> CompressedContext.Origin {
         CompressedContext.Origin(
-            compressor: "abc", baseModel: "tiny", groupSize: rate, remainder: remainder, segmentLength: segment,
-            textDigests: ["d1"])
+            compressor: "abc", tokenizer: "def", stage: .finetune, baseModel: "tiny", groupSize: rate,
+            remainder: remainder, segmentLength: segment, textDigests: ["d1"])
     }
 
     private let text = tinyTokens(23, seed: 5)
@@ -183,6 +184,27 @@ import Transformer
         #expect {
             try CompressedContext(file: path)
         } throws: { "\($0)".contains("soft-token file") }
+    }
+
+    /// A file of another version of the format, and words that the format has not.
+    @Test func otherVersionsAndWordsAreRefused() throws {
+        let tensors = [TensorToWrite(name: "soft_tokens", shape: [1, 1], floats: [1])]
+        var metadata = [
+            "format": "pt", "gmsa_soft_tokens": "1", "compressor_sha256": "abc", "base_model": "tiny", "rate": "4",
+            "remainder": "mean", "segment_tokens": "64", "tokens": "4", "text_sha256": "d1", "content_sha256": "",
+        ]
+        func refusal() throws -> String {
+            try durableWrite(to: path) { try SafetensorsWriter.write(tensors, metadata: metadata, to: &$0) }
+            let error = try #require(throws: SafetensorsError.self) { try CompressedContext(file: path) }
+            return "\(error)"
+        }
+        let old = try refusal()
+        #expect(old.contains("found gmsa_soft_tokens \"1\", expected 2") && old.contains("hone compress"), "\(old)")
+        metadata["gmsa_soft_tokens"] = "2"
+        #expect(try refusal().contains("tokenizer_sha256"))
+        metadata["tokenizer_sha256"] = "def"
+        metadata["stage"] = "third"
+        #expect(try refusal().contains("one of autoencoding, finetune"))
     }
 
     @Test func digestTellsCompressorsApart() throws {

@@ -1,6 +1,7 @@
 import Compute
 import ContextCompression
 import DurableFiles
+import TestFolders
 import TestSupport
 import Testing
 import Transformer

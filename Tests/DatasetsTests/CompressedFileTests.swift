@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestFolders
 import Testing
 
 private let contents = [
@@ -12,7 +13,7 @@ private let contents = [
 struct CompressedFileTests {
     @Test(arguments: Packer.allCases, contents.keys.sorted())
     func rowsAndDigestAreThoseOfThePlainFile(packer: Packer, ending: String) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let text = try #require(contents[ending])
         let plain = try Dataset(try folder.write("d." + ending, text))
         let name = "d.\(ending).\(packer.rawValue)"
@@ -24,7 +25,7 @@ struct CompressedFileTests {
 
     @Test(arguments: Packer.allCases)
     func severalPackedParts(packer: Packer) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let parts = (0..<3).flatMap { packer.pack(Array("{\"text\": \"\($0)\"}\n".utf8)) }
         let dataset = try Dataset(try folder.write("d.jsonl.\(packer.rawValue)", parts))
         #expect(try (0..<dataset.count).map { try dataset.text($0) } == ["0", "1", "2"])
@@ -32,7 +33,7 @@ struct CompressedFileTests {
 
     @Test(arguments: Packer.allCases)
     func foldersHoldAnyMixture(packer: Packer) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         try folder.write("a.jsonl", "{\"text\": \"a\"}")
         try folder.write("b.txt.\(packer.rawValue)", packer.pack(Array("b".utf8)))
         try folder.write("c.parquet", "not read")
@@ -42,7 +43,7 @@ struct CompressedFileTests {
 
     @Test(arguments: Packer.allCases)
     func nothingIsLeftBehind(packer: Packer) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let path = try folder.write("d.txt.\(packer.rawValue)", packer.pack(Array("text".utf8)))
         let scratch = folder.path + "/scratch"
         let dataset = try Dataset(path, scratch: scratch)
@@ -52,7 +53,7 @@ struct CompressedFileTests {
 
     @Test(arguments: Packer.allCases)
     func badRowsNameTheFileAndItsLine(packer: Packer) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let bytes = Array("{\"text\": \"ok\"}\n{\"text\": \"".utf8) + [0xC3, 0x28] + Array("\"}\n{\"text\"".utf8)
         let path = try folder.write("d.jsonl.\(packer.rawValue)", packer.pack(bytes))
         let dataset = try Dataset(path)
@@ -72,7 +73,7 @@ struct CompressedFileTests {
 
     @Test(arguments: Packer.allCases)
     func truncatedFiles(packer: Packer) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let packed = packer.pack(manyRows())
         let path = try folder.write("d.jsonl.\(packer.rawValue)", Array(packed.prefix(packed.count / 2)))
         let error = try #require(throws: DatasetError.self) { try Dataset(path) }
@@ -84,7 +85,7 @@ struct CompressedFileTests {
 
     @Test(arguments: Packer.allCases)
     func bytesBehindTheEnd(packer: Packer) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let packed = packer.pack(Array("text".utf8)) + Array("garbage".utf8)
         let error = try #require(throws: DatasetError.self) {
             try Dataset(try folder.write("d.txt.\(packer.rawValue)", packed))
@@ -93,7 +94,7 @@ struct CompressedFileTests {
     }
 
     @Test func damagedContentIsNoticedByItsChecksum() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         var packed = Packer.gzip.pack(manyRows())
         packed[packed.count - 6] ^= 1
         let error = try #require(throws: DatasetError.self) { try Dataset(try folder.write("d.jsonl.gz", packed)) }
@@ -102,7 +103,7 @@ struct CompressedFileTests {
 
     @Test(arguments: Packer.allCases)
     func bombs(packer: Packer) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let bomb = packer.pack([UInt8](repeating: 0x20, count: 80 << 20))
         #expect(bomb.count < 1 << 20)
         let path = try folder.write("d.txt.\(packer.rawValue)", bomb)
@@ -112,7 +113,7 @@ struct CompressedFileTests {
 
     /// A frame that asks for a window of 256 MiB, written by hand: header, one raw block of one byte.
     @Test func windowsThatNeedTooMuchMemory() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let frame: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 18 << 3, 1 << 3 | 1, 0, 0, 0x61]
         let error = try #require(throws: DatasetError.self) { try Dataset(try folder.write("d.txt.zst", frame)) }
         #expect(error.found.contains("window above 128 MiB") && error.advice != nil, "\(error)")
@@ -120,7 +121,7 @@ struct CompressedFileTests {
 
     @Test(arguments: Packer.allCases)
     func megabyteLines(packer: Packer) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let long = String(repeating: "long words ", count: 200_000)
         let text = "{\"text\": \"\(long)\"}\n{\"text\": \"short\"}\n"
         let dataset = try Dataset(try folder.write("d.jsonl.\(packer.rawValue)", packer.pack(Array(text.utf8))))

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestFolders
 import Testing
 import Tokenization
 
@@ -70,7 +71,7 @@ extension PairExamples {
         guard case .messages(let prompt)? = preference.prompt, case .messages(let chosen) = preference.chosen else {
             preconditionFailure("the script writes conversational rows only")
         }
-        let folder = try Folder()
+        let folder = try TestFolder()
         let messages = (prompt + chosen).map { ["role": $0.role, "content": $0.content] }
         let line = try JSONEncoder().encode(["messages": messages])
         let conversations = try Dataset(try folder.write("row.jsonl", [UInt8](line)))

@@ -1,4 +1,5 @@
 import Datasets
+import TestFolders
 import Testing
 
 /// <user>hi|<assistant>yes|, with the beginning of an answer where that is asked for.
@@ -126,7 +127,7 @@ struct ConversationSequenceTests {
     private func sequence(
         _ turns: [String], _ template: String, maximumLength: Int = 500
     ) throws -> EncodedSequence {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(
             try folder.write("d.jsonl", "{\"messages\": [\(turns.joined(separator: ", "))]}"))
         let encoder = SequenceEncoder(
@@ -172,7 +173,7 @@ struct ConversationSequenceTests {
 
     /// Two turns without anything between them meet in the token "ab", which is trained once.
     @Test func turnsThatShareATokenBecomeOne() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let turns = [message("user", "u"), message("assistant", "xa"), message("assistant", "by")]
         let dataset = try Dataset(
             try folder.write("d.jsonl", "{\"messages\": [\(turns.joined(separator: ", "))]}"))
@@ -211,7 +212,7 @@ struct ConversationSequenceTests {
     }
 
     @Test func promptAndCompletionAsMessages() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(
             try folder.write(
                 "d.jsonl",

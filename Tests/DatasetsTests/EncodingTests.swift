@@ -1,11 +1,12 @@
 import Datasets
+import TestFolders
 import Testing
 
 func encodedExample(
     _ row: String, codec: TextCodec = byteCodec(), renderer: PromptRenderer = PromptRenderer(),
     _ change: (inout EncodingSettings) -> Void = { _ in }
 ) throws -> (pair: EncodedPair, report: EncodingReport) {
-    let folder = try Folder()
+    let folder = try TestFolder()
     var settings = EncodingSettings()
     change(&settings)
     let dataset = try Dataset(try folder.write("d.jsonl", row))
@@ -72,7 +73,7 @@ struct PairEncodingTests {
     }
 
     @Test func sidesAreScoredAsTheyAre() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(
             try folder.write("d.jsonl", #"{"prompt": "xa", "chosen": "b!", "rejected": "c!"}"#))
         let settings = EncodingSettings(joining: .joint, appendsEnd: false)
@@ -124,7 +125,7 @@ struct TruncationTests {
     }
 
     @Test func promptThatFillsTheLengthIsLeftOut() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(try folder.write("d.jsonl", long + "\n" + plain))
         let examples = try PairExamples(
             dataset, PairEncoder(codec: byteCodec(), settings: EncodingSettings(maximumLength: 11)))
@@ -141,7 +142,7 @@ struct TruncationTests {
             beginningOfSequence: nil, endOfSequence: 2, digest: "",
             encode: { text, _ in text == "</s>" ? [2] : text.utf8.map { Int32($0) + 10 } },
             encodeWithRanges: { byteCodec().encodeWithRanges($0) }, decode: { "\($0)" })
-        let folder = try Folder()
+        let folder = try TestFolder()
         let path = try folder.write(
             "d.jsonl", plain + "\n" + #"{"prompt": "p", "chosen": "c", "rejected": "\#(text)"}"#)
         let dataset = try Dataset(path)
@@ -167,7 +168,7 @@ struct TruncationTests {
     }
 
     @Test func noRowExceedsTheMaximum() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let rows = (0..<60).map { index in
             let text = String(repeating: "w", count: index)
             return #"{"prompt": "\#(text)", "chosen": "\#(text)c", "rejected": "r\#(text)\#(text)"}"#
@@ -194,7 +195,7 @@ struct SequenceEncodingTests {
     private func examples(
         _ name: String, _ content: String, _ kind: SequenceExamples.Kind, maximumLength: Int
     ) throws -> SequenceExamples {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(try folder.write(name, content))
         let settings = EncodingSettings(maximumLength: maximumLength)
         return try SequenceExamples(dataset, SequenceEncoder(codec: byteCodec(), settings: settings), kind: kind)

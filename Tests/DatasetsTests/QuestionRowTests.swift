@@ -1,4 +1,5 @@
 import Datasets
+import TestFolders
 import Testing
 
 /// Questions with one answer or several.
@@ -8,7 +9,7 @@ import Testing
         (#"{"prompt": "q", "completion": ["", "b"]}"#, ["", "b"]), (#"{"prompt": "q", "completion": []}"#, []),
     ])
     func answers(_ row: String, _ answers: [String]) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(try folder.write("d.jsonl", row + "\n"))
         #expect(try dataset.question(0) == QuestionRow(prompt: "q", answers: answers))
     }
@@ -18,7 +19,7 @@ import Testing
         (#"{"prompt": ["q"], "completion": "a"}"#, "prompt"), (#"{"prompt": "q", "completion": {"a": 1}}"#, "completion"),
     ])
     func refusals(_ row: String, _ field: String) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(try folder.write("d.jsonl", row + "\n"))
         let error = try #require(throws: DatasetError.self) { try dataset.question(0) }
         #expect(error.field == field && error.line == 1)

@@ -1,4 +1,5 @@
 import Datasets
+import TestFolders
 import Testing
 
 private let rows = [
@@ -9,7 +10,7 @@ private let rows = [
 struct ReadingTests {
     @Test(arguments: ["jsonl", "json", "csv"])
     func everyFormatGivesTheSameRows(ending: String) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(try folder.write("data." + ending, file(ending)))
         #expect(dataset.count == rows.count)
         for index in [2, 0, 1, 2] {
@@ -22,7 +23,7 @@ struct ReadingTests {
 
     @Test(arguments: ["jsonl", "json", "csv"])
     func byteOrderMarkAndCarriageReturns(ending: String) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let text = try file(ending).replacing("\n{", with: "\r\n{")
         let dataset = try Dataset(try folder.write("data." + ending, [0xEF, 0xBB, 0xBF] + Array(text.utf8)))
         #expect(try dataset.preference(0).prompt == .text("Why?"))
@@ -30,7 +31,7 @@ struct ReadingTests {
     }
 
     @Test func documentsAreSeparatedByBlankLines() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(try folder.write("corpus.txt", "\n\none\ntwo\n \t\n\nthree\n"))
         #expect(dataset.count == 2)
         #expect(try dataset.text(0) == "one\ntwo")
@@ -38,7 +39,7 @@ struct ReadingTests {
     }
 
     @Test func hugeDocumentGoesOnAsFurtherRows() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let line = String(repeating: "x", count: 99_999) + "\n"
         let dataset = try Dataset(try folder.write("corpus.txt", String(repeating: line, count: 7)))
         #expect(dataset.count == 3)
@@ -47,7 +48,7 @@ struct ReadingTests {
     }
 
     @Test func severalFilesInOrderOfName() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         try folder.write("b.jsonl", #"{"text": "second"}"#)
         try folder.write("a.jsonl", "{\"text\": \"first\"}\n\n")
         try folder.write("README.md", "not data")
@@ -60,13 +61,13 @@ struct ReadingTests {
     }
 
     @Test func digestIsOfTheBytes() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(try folder.write("abc.txt", "abc"))
         #expect(dataset.digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     }
 
     @Test func renamedColumns() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         var columns = ColumnNames()
         for (field, name) in [("prompt", "question"), ("chosen", "good"), ("rejected", "bad")] {
             columns[keyPath: try #require(ColumnNames.fields[field])] = name
@@ -78,7 +79,7 @@ struct ReadingTests {
     }
 
     @Test func megabyteLine() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let long = String(repeating: "word ", count: 300_000)
         let dataset = try Dataset(try folder.write("d.jsonl", "{\"text\": \"\(long)\"}\n{\"text\": \"short\"}"))
         #expect(try dataset.text(0) == long)
@@ -86,7 +87,7 @@ struct ReadingTests {
     }
 
     @Test func conversations() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let path = try folder.write(
             "d.jsonl",
             #"{"prompt": [{"role": "user", "content": "hi"}], "chosen": [{"role": "assistant", "content": "yes"}], "#
@@ -97,7 +98,7 @@ struct ReadingTests {
     }
 
     @Test func completionKinds() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let path = try folder.write(
             "d.jsonl",
             """

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestFolders
 import Testing
 
 @Suite("Reference score cache")
@@ -11,7 +12,7 @@ struct ReferenceScoreTests {
             chosen: (0...pair).map { -Float($0) - 0.1 }, rejected: (0..<2 * pair + 1).map { -Float($0) * 0.3 })
     }
 
-    private func create(in folder: Folder, key: ReferenceScoreKey? = nil) throws -> ReferenceScoreCache {
+    private func create(in folder: TestFolder, key: ReferenceScoreKey? = nil) throws -> ReferenceScoreCache {
         try ReferenceScoreCache.create(in: folder.path, key: key ?? self.key, pairs: scores.count) { first in
             Array(scores[first..<min(first + 2, scores.count)])
         }
@@ -28,7 +29,7 @@ struct ReferenceScoreTests {
     }
 
     @Test func writtenAndFoundAgain() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         guard case .missing = ReferenceScoreCache.open(in: folder.path, key: key) else {
             Issue.record("an empty folder holds no scores")
             return
@@ -42,7 +43,7 @@ struct ReferenceScoreTests {
     }
 
     @Test func everyPartOfTheKeyCounts() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         _ = try create(in: folder)
         let parts = ["m", "t", "d", "e", "float32"]
         for index in parts.indices {
@@ -60,7 +61,7 @@ struct ReferenceScoreTests {
 
     @Test(arguments: ["scores.f32", "lengths.i32", "manifest.json"], ["flip", "cut", "remove"])
     func damageIsNoticedAndRepaired(name: String, damage: String) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         _ = try create(in: folder)
         let inside = try #require(try FileManager.default.contentsOfDirectory(atPath: folder.path).first)
         let file = URL(fileURLWithPath: folder.path + "/" + inside + "/" + name)
@@ -81,14 +82,14 @@ struct ReferenceScoreTests {
     }
 
     @Test func otherLengthsAreRefused() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let cache = try create(in: folder)
         #expect(throws: ReferenceScoreError.self) { try cache.scores(2, chosenCount: 3, rejectedCount: 4) }
     }
 
     @Test func interruptedWorkLeavesNothing() throws {
         struct Stop: Error {}
-        let folder = try Folder()
+        let folder = try TestFolder()
         #expect(throws: Stop.self) {
             try ReferenceScoreCache.create(in: folder.path, key: key, pairs: 5) { first in
                 if first > 2 { throw Stop() }
@@ -99,7 +100,7 @@ struct ReferenceScoreTests {
     }
 
     @Test func keyOfADataset() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(
             try folder.write("d.jsonl", #"{"prompt": "p", "chosen": "c", "rejected": "r"}"#))
         func key(_ length: Int) throws -> ReferenceScoreKey {

@@ -1,5 +1,6 @@
 import Datasets
 import Glibc
+import TestFolders
 import Testing
 
 @Suite("Errors name the place")
@@ -13,7 +14,7 @@ struct RowErrorTests {
             (#"{"prompt": "p", "chosen": "c", "rejected": ["r"]}"#, "rejected", "message 1"),
         ])
     func wrongFields(row: String, field: String, found: String) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let good = #"{"prompt": "p", "chosen": "c", "rejected": "r"}"#
         let path = try folder.write("d.jsonl", "\(good)\n\n\(row)\n")
         let dataset = try Dataset(path)
@@ -36,7 +37,7 @@ struct RowErrorTests {
             ("d.csv", "text,b\nonly one", "1 fields"), ("d.csv", "text\n\"a\"x", "after a closing quote"),
         ])
     func malformedRows(name: String, content: String, found: String) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let dataset = try Dataset(try folder.write(name, content))
         let error = try #require(throws: DatasetError.self) { try dataset.text(0) }
         #expect(error.found.contains(found), "\(error)")
@@ -53,15 +54,34 @@ struct RowErrorTests {
             ("d.jsonl.xz", "x", "\".xz\""), ("d", "x", "without an ending"),
         ])
     func malformedFiles(name: String, content: String, found: String) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let path = try folder.write(name, content)
         let error = try #require(throws: DatasetError.self) { try Dataset(path) }
         #expect(error.found.contains(found), "\(error)")
         #expect(error.description.contains(path))
     }
 
+    /// A file that breaks off names the line where what breaks off begins, packed or not.
+    @Test(
+        arguments: [
+            ("d.csv", "a,b\n1,2\n\"x\ny\",3\n4,\"open\nand on\n", 5, "inside a quoted field"),
+            ("d.json", "[{\"text\": \"a\"},\n\n {\"text\":\n \"b\"", 3, "inside the array"),
+            ("d.json", "\n[", 2, "inside the array"), ("d.json", "[{\"text\": \"a\"}\n]\n\nx", 4, "after the array"),
+            ("d.json", "\n \n{\"text\": \"a\"}", 3, "does not begin"),
+        ])
+    func filesThatBreakOff(name: String, content: String, line: Int, found: String) throws {
+        let folder = try TestFolder()
+        let bytes = Array(content.utf8)
+        let packed = Packer.allCases.map { (name + "." + $0.rawValue, $0.pack(bytes)) }
+        for (path, bytes) in [(name, bytes)] + packed {
+            let error = try #require(throws: DatasetError.self) { try Dataset(try folder.write(path, bytes)) }
+            #expect(error.line == line && error.found.contains(found), "\(error)")
+            #expect(error.description.hasPrefix("\(folder.path)/\(path):\(line): found "))
+        }
+    }
+
     @Test func invalidUTF8() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let path = try folder.write(
             "d.jsonl", Array("{\"text\": \"ok\"}\n{\"text\": \"é".utf8) + [0xFF] + Array("\"}".utf8))
         let error = try #require(throws: DatasetError.self) { try Dataset(path).text(1) }
@@ -70,7 +90,7 @@ struct RowErrorTests {
 
     @Test(arguments: ["d.jsonl", "d.json", "d.csv", "d.txt"])
     func invalidUTF8InEveryFormat(name: String) throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let (before, after) =
             switch name {
             case "d.jsonl": ("{\"text\": \"ok\"}\n{\"text\": \"", "\"}\n")
@@ -89,7 +109,7 @@ struct RowErrorTests {
 
     /// A megabyte on one line is a row like others; where it is wrong, the message stays short.
     @Test func megabyteRowThatIsWrong() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let long = String(repeating: "word ", count: 300_000)
         let path = try folder.write("d.jsonl", "{\"text\": \"a\"}\n{\"text\": \"\(long)\"\n{\"other\": \"\(long)\"}\n")
         let dataset = try Dataset(path)
@@ -101,14 +121,14 @@ struct RowErrorTests {
     }
 
     @Test func hugeRow() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let row = Array("{\"text\": \"a\"}\n{\"text\": \"".utf8) + [UInt8](repeating: 0x61, count: 65 << 20)
         let error = try #require(throws: DatasetError.self) { try Dataset(try folder.write("d.jsonl", row)) }
         #expect(error.line == 2 && error.expected.contains("67108864"))
     }
 
     @Test func fileChangedInUse() throws {
-        let folder = try Folder()
+        let folder = try TestFolder()
         let path = try folder.write("d.txt", "one\n\ntwo\n")
         let dataset = try Dataset(path)
         #expect(try dataset.text(1) == "two")

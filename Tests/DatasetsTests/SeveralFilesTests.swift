@@ -1,13 +1,14 @@
 import Datasets
+import TestFolders
 import Testing
 
 /// A list of files and folders is read in its own order.
 @Suite("Several files")
 struct SeveralFilesTests {
-    private let folder: Folder
+    private let folder: TestFolder
 
     init() throws {
-        folder = try Folder()
+        folder = try TestFolder()
         try folder.write("b.jsonl", "{\"text\": \"b0\"}\n\n{\"text\": \"b1\"}\n")
         try folder.write("a.csv", "text\na0\na1\n")
         try folder.write("c.json", "[{\"text\": \"c0\"}]")

@@ -46,33 +46,64 @@ struct CompressedTextTests {
         #expect(status == 0, "\(log)")
         let made = try await compress("a.txt", into: "a.gmsa.safetensors", ["--json"])
         #expect(made.process.terminationStatus == 0, "\(made.standardError)")
-        struct Statistics: Decodable {
-            let tokens, softTokens, rate: Int
-        }
         let statistics = try JSONCoding.decode(Statistics.self, from: Array(made.standardOutput.utf8))
         #expect(statistics.rate == 2 && statistics.softTokens == (statistics.tokens + 1) / 2)
 
         let ask = ["ask", "--model", artifacts("first"), "--context", "\(shop.root)/a.gmsa.safetensors", "--max-new", "6", "--json"]
         let questions = ["Who has a cake?", "Who?", "Who has a cake?"]
         let answered = try await hone(ask + questions.flatMap { ["--question", $0] })
-        #expect(answered.process.terminationStatus == 0, "\(answered.standardError)")
-        struct Answer: Decodable {
-            let ids: [Int]
-            let question: String
-        }
-        let answers = try answered.standardOutput.split(separator: "\n").map {
-            try JSONCoding.decode(Answer.self, from: Array($0.utf8))
-        }
+        let answers = try self.answers(answered)
         #expect(answers.map(\.question) == questions)
         #expect(answers[0].ids == answers[2].ids)
-        let alone = try await hone(ask + ["--question", questions[1]])
-        let answer = try JSONCoding.decode(Answer.self, from: Array(alone.standardOutput.utf8))
-        #expect(answer.ids == answers[1].ids)
+        let alone = try self.answers(try await hone(ask + ["--question", questions[1]]))
+        #expect(alone.map(\.ids) == [answers[1].ids])
+        // Lines of standard input are questions too.
+        let lines = "printf 'Who?\\n\\nWho has a cake?\\n' | \"$0\" \"$@\""
+        let asked = try self.answers(try await run("/bin/sh", ["-c", lines, Programs.command] + ask))
+        #expect(asked.map(\.ids) == [answers[1].ids, answers[0].ids])
         let restated = try await hone(ask + ["--restate"])
         #expect(restated.process.terminationStatus == 0, "\(restated.standardError)")
         let plain = try await hone(
             ["ask", "--model", artifacts("first"), "--plain", "\(shop.root)/a.txt", "--question", "Who?"])
         #expect(plain.process.terminationStatus == 0, "\(plain.standardError)")
+    }
+
+    @Test func severalContextsAreReadInTurn() async throws {
+        let (status, log) = try await shop.settle()
+        #expect(status == 0, "\(log)")
+        var positions = 0
+        for name in ["a", "b"] {
+            let made = try await compress("\(name).txt", into: "\(name).gmsa.safetensors", ["--json", "--rate", "4"])
+            positions += try JSONCoding.decode(Statistics.self, from: Array(made.standardOutput.utf8)).softTokens
+        }
+        func ask(_ contexts: [String]) async throws -> Answer {
+            let files = contexts.flatMap { ["--context", "\(shop.root)/\($0).gmsa.safetensors"] }
+            let program = try await hone(
+                ["ask", "--model", artifacts("first"), "--question", "Who?", "--max-new", "6", "--json"] + files)
+            return try #require(try answers(program).first)
+        }
+        let both = try await ask(["a", "b"])
+        #expect(both.contextPositions == positions)
+        #expect(try await ask(["b", "a"]).contextPositions == positions)
+        #expect(try await ask(["a", "b"]).ids == both.ids)
+    }
+
+    private struct Statistics: Decodable {
+        let tokens, softTokens, rate: Int
+    }
+
+    private struct Answer: Decodable {
+        let ids: [Int]
+        let question: String
+        let contextPositions: Int
+    }
+
+    /// What `hone ask --json` printed.
+    private func answers(_ program: RunningProgram) throws -> [Answer] {
+        #expect(program.process.terminationStatus == 0, "\(program.standardError)")
+        return try program.standardOutput.split(separator: "\n").map {
+            try JSONCoding.decode(Answer.self, from: Array($0.utf8))
+        }
     }
 
     @Test func wrongInputIsRefused() async throws {

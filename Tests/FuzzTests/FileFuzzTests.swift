@@ -5,6 +5,7 @@ import Foundation
 import JobModel
 import SeededRandom
 import Supervision
+import TestFolders
 import Testing
 import Training
 import Transformer
@@ -15,10 +16,10 @@ import Transformer
 /// Files that lie in a folder somebody else may have made: written there, then opened as the programs do.
 extension FuzzTests {
     @Test func commaSeparatedValues() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TestFolder()
         fuzz("rows.csv", FileSeeds.commaSeparated, words: ["\"\"", "\",", "\"\n\"", "\r\n", ",", "prompt,chosen,rejected\n"]) {
             _, text in
-            let dataset = try Dataset(try scratch.put(text, as: "rows.csv"), scratch: scratch.path)
+            let dataset = try Dataset(try scratch.write("rows.csv", text), scratch: scratch.path)
             var taken = 0
             var problem: (any Error)?
             for row in 0..<dataset.count {
@@ -47,9 +48,9 @@ extension FuzzTests {
     }
 
     @Test func modelConfigurations() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TestFolder()
         fuzz("config.json", FileSeeds.models, words: FileSeeds.modelWords) { _, text in
-            _ = try scratch.put(text, as: "config.json")
+            _ = try scratch.write("config.json", text)
             let model = try ModelConfiguration(folder: scratch.path)
             let heads = (model.headCount, model.keyValueHeadCount, model.headDimension)
             #expect(heads.0 > 0 && heads.1 > 0 && heads.2 > 0 && heads.0 % heads.1 == 0)
@@ -58,12 +59,12 @@ extension FuzzTests {
     }
 
     @Test func adapterConfigurations() throws {
-        let scratch = try ScratchFolder()
-        _ = try scratch.put(Array(FileSeeds.models[0].utf8), as: "config.json")
+        let scratch = try TestFolder()
+        _ = try scratch.write("config.json", Array(FileSeeds.models[0].utf8))
         let model = try ModelConfiguration(folder: scratch.path)
-        _ = try scratch.put([2, 0, 0, 0, 0, 0, 0, 0] + Array("{}".utf8), as: "adapter_model.safetensors")
+        _ = try scratch.write("adapter_model.safetensors", [2, 0, 0, 0, 0, 0, 0, 0] + Array("{}".utf8))
         fuzz("adapter_config.json", FileSeeds.adapters, words: FileSeeds.adapterWords) { _, text in
-            _ = try scratch.put(text, as: "adapter_config.json")
+            _ = try scratch.write("adapter_config.json", text)
             let adapter = try AdapterFolder(scratch.path)
             #expect(adapter.settings.rank > 0)
             #expect(!adapter.findings(for: model).isEmpty, "a file without tensors is no adapter")
@@ -71,19 +72,20 @@ extension FuzzTests {
     }
 
     @Test func compressorRecords() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TestFolder()
         fuzz("gmsa.json", FileSeeds.compressors, words: ["\"layers\"", "\"linear\"", "\"memory_tokens\"", "\"drop\"", "\"rates\""]) {
             _, text in
-            _ = try scratch.put(text, as: CompressorRecord.fileName)
+            _ = try scratch.write(CompressorRecord.fileName, text)
             let record = try CompressorRecord(folder: scratch.path)
             #expect(record.settings.encoderLayers > 0 && record.rates.allSatisfy { $0 >= 0 })
         }
     }
 
     @Test func softTokens() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TestFolder()
         let origin = CompressedContext.Origin(
-            compressor: "abc", baseModel: "tiny", groupSize: 2, remainder: .mean, segmentLength: 4, textDigests: ["d"])
+            compressor: "abc", tokenizer: "def", stage: .autoencoding, baseModel: "tiny", groupSize: 2, remainder: .mean,
+            segmentLength: 4, textDigests: ["d"])
         let original = CompressedContext(
             origin: origin, width: 2, softTokens: [1, 2, 3, 4, 5, 6], tokenCount: 6, state: nil)
         try original.write(to: "\(scratch.path)/good")
@@ -96,18 +98,18 @@ extension FuzzTests {
                 let length = max(0, min(text.count - 8, text.lastIndex(of: UInt8(ascii: "}")) ?? end) - 7)
                 for place in 0..<8 { text[place] = UInt8(truncatingIfNeeded: length >> (8 * place)) }
             }
-            let read = try CompressedContext(file: try scratch.put(text, as: "text.gmsa.safetensors"))
+            let read = try CompressedContext(file: try scratch.write("text.gmsa.safetensors", text))
             #expect(read == original, "its digest covers everything")
         }
     }
 
     @Test func checkpointManifests() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TestFolder()
         let place = "\(scratch.path)/step-000000003"
         try makeDirectory(place)
         let content = Array("{}".utf8)
-        _ = try scratch.put(content, as: "step-000000003/state.json")
-        _ = try scratch.put(content, as: "secret")
+        _ = try scratch.write("step-000000003/state.json", content)
+        _ = try scratch.write("secret", content)
         let run = RunIdentity(job: 7, fence: 1, specSha256: "abc")
         let manifest = CheckpointManifest(
             run: run, step: 3, files: [WrittenFile(name: "state.json", bytes: 2, sha256: SHA256.hex(of: content))],
@@ -115,7 +117,7 @@ extension FuzzTests {
         let seed = String(decoding: try JSONCoding.encode(manifest), as: UTF8.self)
         fuzz("checkpoint manifest", [seed], words: ["\"../secret\"", "\"files\"", "\"step\"", "\"sha256\"", "\"bytes\"", "\"state.json\""]) {
             _, text in
-            _ = try scratch.put(text, as: "step-000000003/\(CheckpointManifest.fileName)")
+            _ = try scratch.write("step-000000003/\(CheckpointManifest.fileName)", text)
             let checkpoint = try Checkpoint(verifying: place, for: run, interruption: {})
             #expect(checkpoint.step == 3 && checkpoint.manifest.job == 7 && checkpoint.manifest.specSha256 == "abc")
             #expect(checkpoint.manifest.files.allSatisfy { $0.name == "state.json" && $0.bytes == 2 })
@@ -123,30 +125,12 @@ extension FuzzTests {
     }
 
     @Test func configurations() throws {
-        let scratch = try ScratchFolder()
+        let scratch = try TestFolder()
         fuzz("hone.yaml", FileSeeds.configurations, words: FileSeeds.configurationWords) { _, text in
-            _ = try scratch.put(text, as: "hone.yaml")
+            _ = try scratch.write("hone.yaml", text)
             let (configuration, origins) = try Configuration.load(.under(scratch.path))
             #expect(configuration.cpus ?? 1 >= 1 && configuration.queuedPerUser > 0 && configuration.timeLimit.value >= 0)
             #expect(configuration.shown(origins: origins).allSatisfy { $0.contains("    # ") })
         }
-    }
-}
-
-/// A folder for files that are read once and written over.
-final class ScratchFolder {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appending(path: "hone-fuzz-\(UUID().uuidString)").path
-        try makeDirectory(path)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    /// Writes a file and returns its path.
-    func put(_ bytes: [UInt8], as name: String) throws -> String {
-        try Data(bytes).write(to: URL(filePath: "\(path)/\(name)"))
-        return "\(path)/\(name)"
     }
 }

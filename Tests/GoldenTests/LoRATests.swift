@@ -1,5 +1,6 @@
 import Compute
 import DurableFiles
+import TestFolders
 import TestSupport
 import Testing
 import Transformer

@@ -1,5 +1,6 @@
 import DurableFiles
 import Safetensors
+import TestFolders
 import Testing
 
 /// Headers that must be refused, each with a word of the reason that the error must carry.
@@ -101,7 +102,7 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
 @Suite struct HostileFileTests {
     @Test(arguments: HostileHeader.all)
     func headerIsRefused(hostile: HostileHeader) throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let path = try scratch.file(hostile.header, data: [UInt8](repeating: 0, count: hostile.data))
         let error = #expect(throws: SafetensorsError.self) { try SafetensorsFile(path) }
         #expect(error?.description.contains(hostile.reason) == true, "\(error.map(String.init(describing:)) ?? "")")
@@ -110,21 +111,21 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
 
     @Test(arguments: [UInt64.max, 1 << 63, 100_000_001, 1 << 20, 3, 1, 0])
     func lengthPrefixIsNotBelieved(length: UInt64) throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let path = try scratch.file("{}  ", length: length)
         #expect(throws: SafetensorsError.self) { try SafetensorsFile(path) }
     }
 
     @Test(arguments: 0..<10)
     func emptyAndShortFiles(size: Int) throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         try durableWrite([UInt8](repeating: 0, count: size), to: scratch.path + "/s.safetensors")
         let error = #expect(throws: SafetensorsError.self) { try SafetensorsFile(scratch.path + "/s.safetensors") }
         #expect(error?.found == "\(size) bytes")
     }
 
     @Test func headerThatIsNotUTF8() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let header = Array("{\"a".utf8) + [0xFF] + Array("\":{}}".utf8)
         let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
         let path = scratch.path + "/s.safetensors"
@@ -135,7 +136,7 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
 
     /// Every file cut short is refused: no prefix of a valid file is valid.
     @Test func everyTruncationIsRefused() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let header = #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#
         let whole = try readFile(try scratch.file(header, data: [UInt8](repeating: 1, count: 8)))
         for size in 0..<whole.count {
@@ -147,7 +148,7 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
     }
 
     @Test func manyValuesAreCapped() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let bomb = "{\"a\":[" + String(repeating: "0,", count: 2_100_000) + "0]}"
         let path = try scratch.file(bomb)
         let error = #expect(throws: SafetensorsError.self) { try SafetensorsFile(path) }
@@ -161,7 +162,7 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
         (Array("version https://git-lfs".utf8), "Git LFS"),
     ])
     func foreignFormatsAreNamed(bytes: [UInt8], word: String) throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         try durableWrite(bytes, to: scratch.path + "/model.safetensors")
         let error = #expect(throws: SafetensorsError.self) { try WeightFiles(folder: scratch.path) }
         #expect(error?.found.contains(word) == true)
@@ -169,7 +170,7 @@ struct HostileHeader: Sendable, CustomTestStringConvertible {
     }
 
     @Test func folderWithPickleOnlyTellsHowToConvert() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         try durableWrite("x", to: scratch.path + "/pytorch_model.bin")
         let error = #expect(throws: SafetensorsError.self) { try WeightFiles(folder: scratch.path) }
         #expect(error?.file.hasSuffix("pytorch_model.bin") == true)

@@ -1,6 +1,7 @@
 import DurableFiles
 import Glibc
 import Safetensors
+import TestFolders
 import Testing
 
 @Suite struct ReadWriteTests {
@@ -13,7 +14,7 @@ import Testing
     }
 
     @Test func whatIsWrittenIsRead() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let path = scratch.path + "/t.safetensors"
         let written = try write(
             [
@@ -36,7 +37,7 @@ import Testing
     }
 
     @Test func sameTensorsSameBytes() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let tensors = [
             TensorToWrite(name: "b", shape: [1], floats: [1]), TensorToWrite(name: "a", shape: [1], floats: [2]),
         ]
@@ -58,7 +59,7 @@ import Testing
         (.int64, [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], -1), (.float64, [0, 0, 0, 0, 0, 0, 0xF0, 0x3F], 1),
     ])
     func conversions(dataType: DataType, bytes: [UInt8], value: Double) throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let header = "{\"x\":{\"dtype\":\"\(dataType.rawValue)\",\"shape\":[1],\"data_offsets\":[0,\(bytes.count)]}}"
         let file = try SafetensorsFile(try scratch.file(header, data: bytes))
         #expect(try file.tensor("x")?.doubles() == [value])
@@ -70,7 +71,7 @@ import Testing
     }
 
     @Test func eightBitFloatsAreNamedInTheError() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let file = try SafetensorsFile(
             try scratch.file(#"{"x":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}"#, data: [0]))
         let error = #expect(throws: SafetensorsError.self) { try file.tensor("x")?.floats() }
@@ -79,7 +80,7 @@ import Testing
     }
 
     @Test func misalignedTensorIsReadByCopy() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let header =
             #"{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"y":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}}"#
         let padded = header + String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
@@ -91,7 +92,7 @@ import Testing
     }
 
     @Test func fileThatOthersMayWriteIsCopied() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let (header, data) = ShardTests.oneTensor("a")
         let path = try scratch.file(header, data: data)
         #expect(chmod(path, 0o666) == 0)
@@ -102,7 +103,7 @@ import Testing
     }
 
     @Test func wrongShapeNamesBoth() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let (header, data) = ShardTests.oneTensor("a")
         let tensor = try #require(try SafetensorsFile(try scratch.file(header, data: data)).tensor("a"))
         let error = #expect(throws: SafetensorsError.self) { try tensor.requireShape([2, 3]) }

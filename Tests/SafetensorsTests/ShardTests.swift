@@ -1,5 +1,6 @@
 import DurableFiles
 import Safetensors
+import TestFolders
 import Testing
 
 @Suite struct ShardTests {
@@ -7,8 +8,8 @@ import Testing
         ("{\"\(name)\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", values)
     }
 
-    private func folder(_ index: String) throws -> Scratch {
-        let scratch = try Scratch()
+    private func folder(_ index: String) throws -> TestFolder {
+        let scratch = try TestFolder()
         for (shard, tensor) in [("s1", "a"), ("s2", "b")] {
             let (header, data) = Self.oneTensor(tensor)
             _ = try scratch.file(header, data: data, name: shard + ".safetensors")

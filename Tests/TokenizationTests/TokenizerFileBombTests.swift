@@ -1,4 +1,5 @@
 import Foundation
+import TestFolders
 import Testing
 
 @testable import Tokenization
@@ -110,36 +111,27 @@ struct TokenizerFileBombTests {
         "Ids of the configuration are numbers of the vocabulary's range",
         arguments: ["-1", "1.5", "007", "+9", "x", "99999999999999999999", "3000000000"])
     func configuredIDs(key: String) throws {
-        try withFolder { folder in
-            try write(#"{"added_tokens_decoder":{"\#(key)":{"content":"<x>"}}}"#, folder, "tokenizer_config.json")
-            let error = #expect(throws: TokenizerError.self) { try Tokenizer(directory: folder) }
-            #expect(error?.file.hasSuffix("tokenizer_config.json") == true)
-            #expect(error?.place == "added_tokens_decoder.\(key)")
-            #expect(error?.found == "the key \"\(key)\"")
-        }
+        let folder = try folder()
+        try folder.write("tokenizer_config.json", #"{"added_tokens_decoder":{"\#(key)":{"content":"<x>"}}}"#)
+        let error = #expect(throws: TokenizerError.self) { try Tokenizer(directory: folder.path) }
+        #expect(error?.file.hasSuffix("tokenizer_config.json") == true)
+        #expect(error?.place == "added_tokens_decoder.\(key)")
+        #expect(error?.found == "the key \"\(key)\"")
     }
 
     @Test("A chat template that is not UTF-8 is an error that names file and byte")
     func templateInUTF8() throws {
-        try withFolder { folder in
-            try Data(Array("{{ a }}".utf8) + [0xC3, 0x28])
-                .write(to: URL(fileURLWithPath: folder + "/chat_template.jinja"))
-            let error = #expect(throws: TokenizerError.self) { try Tokenizer(directory: folder) }
-            #expect(error?.file.hasSuffix("chat_template.jinja") == true)
-            #expect(error?.place == "byte 7")
-        }
+        let folder = try folder()
+        try folder.write("chat_template.jinja", Array("{{ a }}".utf8) + [0xC3, 0x28])
+        let error = #expect(throws: TokenizerError.self) { try Tokenizer(directory: folder.path) }
+        #expect(error?.file.hasSuffix("chat_template.jinja") == true)
+        #expect(error?.place == "byte 7")
     }
 
     /// A folder with a tokenizer of its own.
-    private func withFolder(_ body: (String) throws -> Void) throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tokenizer-\(UUID())").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try write(TinyTokenizers.json(model: Self.bpe), folder, "tokenizer.json")
-        try body(folder)
-    }
-
-    private func write(_ text: String, _ folder: String, _ name: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: folder + "/" + name))
+    private func folder() throws -> TestFolder {
+        let folder = try TestFolder()
+        try folder.write("tokenizer.json", TinyTokenizers.json(model: Self.bpe))
+        return folder
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestFolders
 import Testing
 
 @testable import Tokenization
@@ -58,9 +59,7 @@ struct TrainerTests {
 
     @Test("The written files give the same ids and the special tokens of the settings")
     func files() throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tokenizer-\(UUID())").path
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let folder = try TestFolder()
         var settings = BytePairTrainer.Settings(vocabularySize: 280, specialTokens: ["<|endoftext|>", "<|pad|>"])
         settings.paddingToken = "<|pad|>"
         settings.maximumLength = 256
@@ -68,8 +67,8 @@ struct TrainerTests {
         var trainer = try BytePairTrainer(settings)
         for text in Self.texts { trainer.add(text) }
         let trained = trainer.train()
-        try trained.write(to: directory)
-        let tokenizer = try Tokenizer(directory: directory)
+        try trained.write(to: folder.path)
+        let tokenizer = try Tokenizer(directory: folder.path)
         #expect(tokenizer.bosID == 0)
         #expect(tokenizer.eosID == 0)
         #expect(tokenizer.padID == 1)

@@ -1,5 +1,6 @@
 import Datasets
 import DurableFiles
+import TestFolders
 import Testing
 
 @testable import Training
@@ -8,7 +9,7 @@ import Testing
     /// Few windows, tokenized for each, and many, kept from the first look: end to end they are the text's tokens.
     @Test(arguments: [("short", 20), ("long", 200)])
     func windowsAreTheTextEndToEnd(name: String, length: Int) throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let path = scratch.path + "/\(name).jsonl"
         let texts = [0, 1].map { row in Self.text(length, from: row) }
         try durableWrite(texts.map { "{\"text\":\"\($0)\"}\n" }.joined(), to: path)

@@ -2,6 +2,7 @@ import Datasets
 import DurableFiles
 import JobModel
 import Synchronization
+import TestFolders
 import Testing
 import Training
 

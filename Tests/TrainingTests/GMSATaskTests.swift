@@ -1,6 +1,7 @@
 import Compute
 import DurableFiles
 import JobModel
+import TestFolders
 import Testing
 import Tokenization
 import Training
@@ -162,13 +163,13 @@ import Transformer
 
 /// One job with its files.
 struct GMSARun {
-    let scratch: Scratch
+    let scratch: TestFolder
     let team: ThreadTeam
     var spec: JobSpec
     var inputs: [String: String]
 
     init(_ tiny: GMSACase, seed: UInt64 = 3) throws {
-        scratch = try Scratch()
+        scratch = try TestFolder()
         team = try ThreadTeam(threads: 2)
         spec = Self.spec(tiny.objective, method: tiny.isFinetune ? .gmsaFinetune : .gmsaAutoencoder)
         let (model, texts) = (scratch.path + "/model", scratch.path + "/texts.jsonl")

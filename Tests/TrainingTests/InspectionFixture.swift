@@ -2,13 +2,14 @@ import Compute
 import DurableFiles
 import JobModel
 import Safetensors
+import TestFolders
 import Tokenization
 import Training
 import Transformer
 
 /// A small model with a tokenizer, rows for it, and what jobs make of them.
 struct InspectionFixture {
-    let scratch: Scratch
+    let scratch: TestFolder
     let team: ThreadTeam
     let vocabularySize: Int
 
@@ -17,7 +18,7 @@ struct InspectionFixture {
     var texts: String { scratch.path + "/texts.jsonl" }
 
     init(tied: Bool = true) throws {
-        scratch = try Scratch()
+        scratch = try TestFolder()
         team = try ThreadTeam(threads: 1)
         vocabularySize = try Self.makeModel(in: scratch.path, tied: tied, team)
         try durableWrite(
@@ -83,7 +84,11 @@ struct InspectionFixture {
     }
 
     func inspect(_ path: String, model: String? = nil, spec: JobSpec? = nil) throws -> Inspection {
-        try Inspector(path, model: model, spec: spec, team: team).inspect()
+        try inspect([path], model: model, spec: spec)
+    }
+
+    func inspect(_ paths: [String], model: String? = nil, spec: JobSpec? = nil) throws -> Inspection {
+        try Inspector(paths, model: model, spec: spec, team: team).inspect()
     }
 
     /// Replaces one text by another in a file.

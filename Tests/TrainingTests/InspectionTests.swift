@@ -1,7 +1,9 @@
 import DurableFiles
 import Foundation
 import JobModel
+import TestFolders
 import Testing
+import Tokenization
 import Training
 
 @Suite("Inspection: what lies at a path")
@@ -122,6 +124,26 @@ struct InspectionTests {
         #expect(warnings.contains("1 pairs of identical responses, the first at \(path):5"), "\(warnings)")
     }
 
+    @Test func severalFilesAreOneDataset() throws {
+        let fixture = try InspectionFixture()
+        let folder = fixture.scratch.path + "/parts"
+        try makeDirectory(folder)
+        let good = "{\"prompt\":\"a fox\",\"chosen\":\" runs\",\"rejected\":\" sits\"}\n"
+        try durableWrite(good + "\n{\"prompt\":\"a\"}\n", to: folder + "/1.jsonl")
+        try durableWrite("prompt,chosen,rejected\na fox,runs,sits\n", to: folder + "/2.csv")
+        let list = try fixture.inspect([fixture.pairs, folder + "/2.csv"], model: fixture.model)
+        #expect(list.kind == .dataset && list.isUsable, "\(list.problems)")
+        #expect(list.fact("dataset", "rows") == .number(9))
+        #expect(list.fact("dataset", "files") == .list(["\(fixture.pairs): 8 rows", "\(folder)/2.csv: 1 rows"]))
+        let whole = try fixture.inspect(folder)
+        #expect(!whole.isUsable && whole.messages(.error).contains("\(folder)/1.jsonl:3: field \"chosen\""))
+        #expect(try fixture.inspect(fixture.pairs).fact("dataset", "files") == nil)
+        for (path, found) in [(fixture.model, "a checkpoint among several"), (folder + "/none.jsonl", "no such file")] {
+            let error = #expect(throws: InspectionError.self) { try fixture.inspect([fixture.pairs, path]) }
+            #expect(error?.path == path && error?.found.contains(found) == true)
+        }
+    }
+
     @Test func datasetInTokensOfAModel() throws {
         let fixture = try InspectionFixture()
         let found = try fixture.inspect(fixture.pairs, model: fixture.model)
@@ -189,6 +211,106 @@ struct RunEstimateTests {
         #expect(try fixture.inspect(fixture.pairs, spec: spec).estimate?.rows == 8)
         let found = try fixture.inspect(fixture.model, spec: spec)
         #expect(!found.isUsable && found.messages(.error).contains("absent.jsonl"))
+    }
+
+    /// A list in the specification counts as a whole; files that are examined take its place, and what of it cannot be
+    /// read is named.
+    @Test func ofSeveralFiles() throws {
+        let fixture = try InspectionFixture()
+        let more = fixture.scratch.path + "/more.jsonl"
+        try durableWrite("{\"prompt\":\"a fox\",\"chosen\":\" runs\",\"rejected\":\" sits\"}\n", to: more)
+        func spec(_ paths: String...) -> JobSpec {
+            fixture.spec(.dpo) { $0.dataset.train = paths.map { .path($0, sha256: nil) } }
+        }
+        #expect(try fixture.inspect(fixture.model, spec: spec(fixture.pairs, more, more)).estimate?.rows == 10)
+        #expect(try fixture.inspect([more, fixture.pairs], spec: spec(more, more, more)).estimate?.rows == 9)
+        #expect(try fixture.inspect(more, spec: spec(fixture.pairs, fixture.pairs)).estimate?.rows == 1)
+        try durableWrite("{\"prompt\":\"a fox\"}\n", to: more)
+        let found = try fixture.inspect(fixture.model, spec: spec(fixture.pairs, more))
+        #expect(!found.isUsable && found.messages(.error).contains("\(more):1: field \"chosen\""), "\(found.problems)")
+    }
+
+    /// Every context has the same length here, so the products can be counted by hand: gmsa.md's cost model, with
+    /// attention.
+    @Test(arguments: [false, true]) func ofACompressor(recompute: Bool) throws {
+        let fixture = try InspectionFixture()
+        var settings = GMSAAutoencoderObjective()
+        settings.encoder.layers = 2
+        settings.encoder.loraRank = 2
+        settings.rates.train = [4]
+        let spec = fixture.spec(.gmsaAutoencoder) {
+            $0.objective = .gmsaAutoencoder(settings)
+            $0.dataset.maxLength = 8
+            $0.train.recompute = recompute
+        }
+        let tokenizer = try ModelFolder(fixture.model).tokenizer()
+        let text = String(repeating: "q", count: 8)
+        try #require(tokenizer.encode(text, addSpecialTokens: false).count == 8)
+        try durableWrite((0..<6).map { _ in "{\"text\":\"\(text)\"}\n" }.joined(), to: fixture.texts)
+        let found = try fixture.inspect(fixture.model, spec: spec)
+        let time = try #require(found.estimate?.time, "\(found.problems)")
+        let prompt = tokenizer.encode(settings.ae.text, addSpecialTokens: false).count
+        let layer = 16 * 16 + 2 * 8 * 16 + 16 * 16 + 3 * 16 * 24
+        let adapters = 2 * (2 * 32 + 2 * 24 + 3 * 40)
+        /// Multiplications and additions of a pass: every matrix, and queries times keys and weights times values.
+        func pass(_ rows: Int, _ layers: Int) -> Int { 2 * rows * layers * layer + 2 * 2 * 16 * layers * rows * rows / 2 }
+        let again = recompute ? 1 : 0
+        let encoder = pass(8, 2) * (2 + again) + 2 * 8 * 2 * adapters * (3 + again)
+        let alignment = pass(2, 1) * (3 + again)
+        let decoder = pass(2 + prompt + 9, 3) * (2 + again) + 2 * 2 * 9 * fixture.vocabularySize * 16
+        let perRow = encoder + alignment + decoder
+        #expect(time.operationsPerStep == Double(4 * perRow))
+        #expect(time.tokensPerStep == Double(4 * (8 + 2 + 2 + prompt + 9)))
+        #expect(time.seconds > 0)
+    }
+
+    @Test func ofQuestions() throws {
+        let fixture = try InspectionFixture()
+        let questions = fixture.scratch.path + "/questions.jsonl"
+        try durableWrite(
+            (0..<8).map { "{\"input\":\"a b c d e \($0)\",\"prompt\":\" b\",\"answer\":\" c\"}\n" }.joined(), to: questions)
+        func time(_ change: (inout GMSAFinetuneObjective, inout JobSpec) -> Void) throws -> TimeEstimate {
+            let spec = fixture.spec(.gmsaFinetune) { spec in
+                var objective = GMSAFinetuneObjective()
+                objective.encoder.layers = 2
+                objective.encoder.loraRank = 2
+                spec.dataset.train = [.path(questions, sha256: nil)]
+                spec.dataset.columns.text = "input"
+                spec.dataset.columns.response = "answer"
+                change(&objective, &spec)
+                spec.objective = .gmsaFinetune(objective)
+            }
+            let found = try fixture.inspect(fixture.model, spec: spec)
+            return try #require(found.estimate?.time, "\(found.problems)")
+        }
+        let plain = try time { objective, _ in objective.rates.train = [2] }
+        let full = try time { objective, _ in (objective.rates.train, objective.stage2.train) = ([2], .full) }
+        let higher = try time { objective, _ in objective.rates.train = [4] }
+        #expect(higher.operationsPerStep < plain.operationsPerStep && plain.operationsPerStep < full.operationsPerStep)
+        let both = try time { objective, _ in (objective.rates.train, objective.rates.sampling) = ([2, 4], .all) }
+        #expect(both.operationsPerStep == plain.operationsPerStep + higher.operationsPerStep)
+        #expect(plain.how.contains("every context compressed"))
+    }
+
+    /// A new model with a tokenizer that is there has rows to count; where the tokenizer is trained first, nothing is known
+    /// of them yet.
+    @Test func ofANewModel() throws {
+        let fixture = try InspectionFixture()
+        func estimate(_ tokenizer: TokenizerSource) throws -> RunEstimate? {
+            let spec = fixture.spec(.pretrain) { spec in
+                var (objective, shape) = (PretrainObjective(), ArchitectureSettings())
+                (shape.hiddenSize, shape.intermediateSize, shape.layers, shape.context) = (16, 24, 2, 64)
+                (shape.heads, shape.keyValueHeads, shape.headDimension) = (2, 2, 8)
+                (objective.architecture, objective.tokenizer) = (shape, tokenizer)
+                spec.objective = .pretrain(objective)
+                spec.model = nil
+            }
+            return try fixture.inspect(fixture.texts, spec: spec).estimate
+        }
+        let known = try #require(try estimate(.path(.path(fixture.model, sha256: nil))))
+        #expect(known.rows == 6 && (known.time?.seconds ?? 0) > 0 && known.plan.steps == 2)
+        let unknown = try #require(try estimate(.train(vocabularySize: 270)))
+        #expect(unknown.time == nil && unknown.plan.memory > 0 && unknown.notes[0].contains("no time"))
     }
 
     @Test func operationsGrowWithTheWork() throws {

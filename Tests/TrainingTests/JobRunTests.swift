@@ -3,17 +3,18 @@ import DurableFiles
 import Foundation
 import JobModel
 import Safetensors
+import TestFolders
 import Testing
 import Training
 import Transformer
 
 /// Whole jobs in one process, from the specification to result.json.
 final class JobBench {
-    let scratch: Scratch
+    let scratch: TestFolder
     let team: ThreadTeam
 
     init() throws {
-        scratch = try Scratch()
+        scratch = try TestFolder()
         team = try ThreadTeam(threads: 2)
         let words = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "one", "red", "bird"]
         var text = ""

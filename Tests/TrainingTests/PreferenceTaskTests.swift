@@ -2,6 +2,7 @@ import Compute
 import DurableFiles
 import Foundation
 import JobModel
+import TestFolders
 import Testing
 import Training
 

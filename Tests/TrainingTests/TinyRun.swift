@@ -2,6 +2,7 @@ import Compute
 import Datasets
 import DurableFiles
 import JobModel
+import TestFolders
 import Testing
 import Training
 import Transformer
@@ -9,13 +10,13 @@ import Transformer
 /// Preference runs on a random model of two layers, with letters for tokens.
 final class TinyRun {
     static let vocabularySize = 40
-    let scratch: Scratch
+    let scratch: TestFolder
     let team: ThreadTeam
     var spec: JobSpec
     let folder: String
 
     init(_ objective: Objective, adapter: JobModel.AdapterSettings? = nil, rows: Int = 7, threads: Int = 2) throws {
-        scratch = try Scratch()
+        scratch = try TestFolder()
         team = try ThreadTeam(threads: threads)
         spec = JobSpec(name: "tiny", method: .dpo)
         spec.objective = objective

@@ -3,6 +3,7 @@ import DurableFiles
 import Glibc
 import JobModel
 import Safetensors
+import TestFolders
 import Testing
 import Training
 import Transformer
@@ -66,7 +67,7 @@ struct Crash: Error {}
 
 @Suite struct ResumeTests {
     private func uninterrupted(_ settings: TrainerSettings) throws -> [String: String] {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = ToyRun(directory: RunDirectory(scratch.path), settings: settings)
         _ = try run.attempt()
         return try run.outcome()
@@ -75,7 +76,7 @@ struct Crash: Error {}
     /// Killed (nothing saved at the end) at every microbatch of the run, then resumed: the same bytes.
     @Test(arguments: 0..<24)
     func killedAnywhere(microbatch: Int) throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings())
         #expect(throws: Crash.self) { try run.attempt { if $0 == microbatch { throw Crash() } } }
         _ = try run.attempt(fence: 2)
@@ -85,7 +86,7 @@ struct Crash: Error {}
     /// Stopped as asked after every microbatch, resumed, and stopped again at once many times.
     @Test(arguments: 0..<24)
     func stoppedAnywhere(microbatch: Int) throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings(everySteps: nil))
         let stop = StopSignal()
         #expect(throws: StopSignal.Stopped(mode: .checkpoint)) {
@@ -103,7 +104,7 @@ struct Crash: Error {}
     /// the checkpoint is there already when the next attempt evaluates. Nothing that is left may tell.
     @Test(arguments: 0..<3, [2, nil])
     func stoppedInAnEvaluation(evaluation: Int, everySteps: Int?) throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings(everySteps: everySteps))
         for fence in 1...2 {
             let stop = StopSignal()
@@ -123,7 +124,7 @@ struct Crash: Error {}
     }
 
     @Test func everyStepAnAttemptOfItsOwn() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings(everySteps: nil))
         for attempt in 0..<7 {
             let stop = StopSignal()
@@ -136,7 +137,7 @@ struct Crash: Error {}
     }
 
     @Test func finishedRunIsNotTrainedAgain() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings())
         let first = try run.attempt().0
         let (state, task) = try run.attempt(fence: 2)
@@ -146,7 +147,7 @@ struct Crash: Error {}
     }
 
     @Test func stopNowSavesNothing() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings(everySteps: nil))
         let stop = StopSignal()
         #expect(throws: StopSignal.Stopped(mode: .now)) {
@@ -156,7 +157,7 @@ struct Crash: Error {}
     }
 
     @Test func otherNumericsAreRefusedWhenStrict() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         var run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings(), threads: 2)
         #expect(throws: Crash.self) { try run.attempt { if $0 == 10 { throw Crash() } } }
         run.threads = 1
@@ -167,7 +168,7 @@ struct Crash: Error {}
     }
 
     @Test func otherDataIsRefused() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         var run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings())
         #expect(throws: Crash.self) { try run.attempt { if $0 == 10 { throw Crash() } } }
         run.settings.train.seed = 12
@@ -175,7 +176,7 @@ struct Crash: Error {}
     }
 
     @Test func divergenceNamesStepAndRows() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         var run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings())
         run.settings.train.learningRate = 1e30
         run.settings.train.warmup = .steps(0)
@@ -190,7 +191,7 @@ struct Crash: Error {}
 }
 
 @Suite struct CorruptionTests {
-    private func interruptedRun(_ scratch: Scratch) throws -> ToyRun {
+    private func interruptedRun(_ scratch: TestFolder) throws -> ToyRun {
         let run = ToyRun(directory: RunDirectory(scratch.path), settings: ToyRun.settings(everySteps: 2))
         #expect(throws: Crash.self) { try run.attempt { if $0 == 20 { throw Crash() } } }
         return run
@@ -210,7 +211,7 @@ struct Crash: Error {}
         arguments: ["model.safetensors", "optimizer.safetensors", "state.json", "MANIFEST.json"],
         ["flip", "truncate", "remove"])
     func damagedCheckpointIsSetAside(file: String, damage: String) throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = try interruptedRun(scratch)
         let path = run.directory.checkpoints + "/step-000000006/" + file
         var bytes = try readFile(path)
@@ -228,14 +229,14 @@ struct Crash: Error {}
             #expect(try directoryNames(run.directory.checkpoints).contains(".corrupt-step-000000006"))
             #expect(notes.texts.contains("resumed from step-000000004"))
         }
-        let fresh = try Scratch()
+        let fresh = try TestFolder()
         let straight = ToyRun(directory: RunDirectory(fresh.path), settings: run.settings)
         _ = try straight.attempt()
         #expect(try run.outcome() == straight.outcome())
     }
 
     @Test func checkpointOfAnotherJobIsNotLoaded() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = try interruptedRun(scratch)
         for identity in [
             RunIdentity(job: 8, fence: 2, specSha256: "abc"), RunIdentity(job: 7, fence: 2, specSha256: "xyz"),
@@ -246,7 +247,7 @@ struct Crash: Error {}
     }
 
     @Test func manifestCannotNameFilesElsewhere() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = try interruptedRun(scratch)
         let path = run.directory.checkpoints + "/step-000000006/MANIFEST.json"
         let text = String(decoding: try readFile(path), as: UTF8.self)
@@ -259,14 +260,14 @@ struct Crash: Error {}
     }
 
     @Test func nothingValidMeansFromTheBeginning() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let run = try interruptedRun(scratch)
         for name in try directoryNames(run.directory.checkpoints) {
             try durableWrite("{}", to: run.directory.checkpoints + "/" + name + "/MANIFEST.json")
         }
         let (state, _) = try run.attempt(fence: 2)
         #expect(state.step == 8)
-        let fresh = try Scratch()
+        let fresh = try TestFolder()
         let straight = ToyRun(directory: RunDirectory(fresh.path), settings: run.settings)
         _ = try straight.attempt()
         #expect(try run.outcome() == straight.outcome())
@@ -275,7 +276,7 @@ struct Crash: Error {}
 
 @Suite struct RetentionTests {
     @Test func keepsLastBestAndEvery() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         var settings = ToyRun.settings(steps: 20, everySteps: 1)
         settings.checkpoint.keepLast = 2
         settings.checkpoint.keepEvery = 6
@@ -288,7 +289,7 @@ struct Crash: Error {}
     }
 
     @Test func leftoversOfAKilledAttemptAreSwept() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let path = scratch.path + "/checkpoints"
         try makeDirectory(path + "/.tmp-step-000000003.1")
         try makeDirectory(path + "/.del-step-000000001/x")

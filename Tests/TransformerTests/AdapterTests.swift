@@ -2,6 +2,7 @@ import Compute
 import DurableFiles
 import JSON
 import Safetensors
+import TestFolders
 import TestSupport
 import Testing
 import Transformer
@@ -184,8 +185,8 @@ import Transformer
         let keys = ["\"r\": 4", "\"lora_alpha\": 8", "\"target_modules\": [\"q_proj\"]"].filter {
             !change.contains($0.prefix { $0 != ":" } + ":")
         }
-        try folder.write("{" + (keys + [change]).joined(separator: ", ") + "}", to: "adapter_config.json")
-        try folder.write("", to: "adapter_model.safetensors")
+        try folder.write("adapter_config.json", "{" + (keys + [change]).joined(separator: ", ") + "}")
+        try folder.write("adapter_model.safetensors", "")
         let json = try JSONValue.read(folder.path + "/adapter_config.json", hint: "")
         return (try AdapterSettings(json, file: "adapter_config.json"), folder.path)
     }

@@ -2,6 +2,7 @@ import Compute
 import DurableFiles
 import JSON
 import Safetensors
+import TestFolders
 import TestSupport
 import Testing
 import Transformer

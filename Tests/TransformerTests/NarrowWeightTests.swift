@@ -1,6 +1,7 @@
 #if !DoublePrecision
     import Compute
     import DurableFiles
+    import TestFolders
     import TestSupport
     import Testing
     import Transformer

@@ -95,7 +95,8 @@ struct Compress: ParsableCommand {
             complain("note: rate \(rate) was not trained (\(trained)); answers may be worse")
         }
         return CompressedContext.Origin(
-            compressor: opened.digest, baseModel: opened.record.base.id, groupSize: rate,
+            compressor: opened.digest, tokenizer: opened.tokenizerDigest, stage: opened.record.stage,
+            baseModel: opened.record.base.id, groupSize: rate,
             remainder: opened.record.settings.remainder, segmentLength: segment ?? opened.base.contextLength)
     }
 

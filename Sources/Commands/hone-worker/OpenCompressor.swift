@@ -32,7 +32,7 @@ struct OpenCompressor {
     let tokenizer: Tokenizer
     let team: ThreadTeam
     /// What soft tokens of this compressor carry.
-    let digest: String
+    let digest, tokenizerDigest: String
 
     fileprivate init(_ options: CompressorOptions) throws {
         folder = options.model
@@ -43,7 +43,8 @@ struct OpenCompressor {
         let trained = try Compressor(folder: folder, record, of: base, trained: false)
         compressor = ContextCompressor(trained, of: base, team: team)
         tokenizer = try Tokenizer(directory: folder)
-        digest = trained.digest(record, tokenizer: try SHA256.hex(ofFile: folder + "/tokenizer.json").hex)
+        tokenizerDigest = try SHA256.hex(ofFile: folder + "/tokenizer.json").hex
+        digest = trained.digest(record, tokenizer: tokenizerDigest)
     }
 
     /// The model that answers: the fine-tuned one, or the base after the first stage.

@@ -4,7 +4,7 @@ package import Transformer
 /// gmsa.json: what a published compressor is, what it was made from and with.
 package struct CompressorRecord: Sendable, Equatable {
     /// Which stage the artifacts come from.
-    package enum Stage: String, Sendable {
+    package enum Stage: String, Sendable, CaseIterable {
         case autoencoding, finetune
     }
 

@@ -6,6 +6,11 @@ package struct CompressedContext: Sendable, Equatable {
     package struct Origin: Sendable, Equatable {
         /// Digest of the compressor: soft tokens have no meaning for another one.
         package var compressor: String
+        /// Digest of the tokenizer that read the text; the compressor's digest holds it too.
+        package var tokenizer: String
+        /// Which stage the compressor's artifacts came from, for people: both stages of one compressor make the same soft
+        /// tokens.
+        package var stage: CompressorRecord.Stage
         /// Name of the base model, for people.
         package var baseModel: String
         /// Tokens for one soft token.
@@ -19,10 +24,12 @@ package struct CompressedContext: Sendable, Equatable {
 
         /// How a text was compressed.
         package init(
-            compressor: String, baseModel: String, groupSize: Int, remainder: GroupLayout.Remainder,
-            segmentLength: Int, textDigests: [String] = []
+            compressor: String, tokenizer: String, stage: CompressorRecord.Stage, baseModel: String, groupSize: Int,
+            remainder: GroupLayout.Remainder, segmentLength: Int, textDigests: [String] = []
         ) {
             self.compressor = compressor
+            self.tokenizer = tokenizer
+            self.stage = stage
             self.baseModel = baseModel
             self.groupSize = groupSize
             self.remainder = remainder

@@ -3,13 +3,16 @@ package import DurableFiles
 internal import Safetensors
 
 // A soft-token file is a safetensors file: the tensor `soft_tokens`, the state where text may follow, and metadata that
-// says what it is. Every word of it is checked when it is read.
+// says what it is. Every word of it is checked when it is read. It has no date: the same text and compressor give the
+// same bytes, so files can be compared and kept by their digest.
 
 /// The names in a soft-token file.
 private enum Key {
     static let format = "format"
     static let version = "gmsa_soft_tokens"
     static let compressor = "compressor_sha256"
+    static let tokenizer = "tokenizer_sha256"
+    static let stage = "stage"
     static let baseModel = "base_model"
     static let rate = "rate"
     static let remainder = "remainder"
@@ -18,7 +21,9 @@ private enum Key {
     static let texts = "text_sha256"
     static let content = "content_sha256"
 
-    static let all = [format, version, compressor, baseModel, rate, remainder, segment, tokens, texts, content]
+    static let all = [
+        format, version, compressor, tokenizer, stage, baseModel, rate, remainder, segment, tokens, texts, content,
+    ]
 
     static let softTokens = "soft_tokens"
     static let open = "state.open"
@@ -26,7 +31,7 @@ private enum Key {
 }
 
 /// The version that is written, and the only one that is read.
-private let version = "1"
+private let version = "2"
 
 // MARK: - Writing
 
@@ -43,7 +48,8 @@ extension CompressedContext {
     private var metadata: [String: String] {
         [
             Key.format: "pt", Key.version: version, Key.compressor: origin.compressor,
-            Key.baseModel: origin.baseModel, Key.rate: "\(origin.groupSize)",
+            Key.tokenizer: origin.tokenizer, Key.stage: origin.stage.rawValue, Key.baseModel: origin.baseModel,
+            Key.rate: "\(origin.groupSize)",
             Key.remainder: origin.remainder.rawValue, Key.segment: "\(origin.segmentLength)",
             Key.tokens: "\(tokenCount)", Key.texts: origin.textDigests.joined(separator: ","),
         ]
@@ -124,22 +130,31 @@ private final class Reader {
                 file: file.path, found: "no \(Key.version) in its metadata", expected: "a soft-token file",
                 advice: "hone compress makes one")
         }
+        guard text(Key.version) == version else {
+            throw SafetensorsError(
+                file: file.path, found: "\(Key.version) \"\(text(Key.version))\"", expected: version,
+                advice: "another version of hone wrote it; make it again with hone compress")
+        }
         guard Set(file.metadata.keys) == Set(Key.all) else {
             let found = file.metadata.keys.sorted().joined(separator: ", ")
             throw SafetensorsError(file: file.path, found: "metadata \(found)", expected: Key.all.sorted().joined(separator: ", "))
         }
-        try require(Key.version, version)
     }
 
     func origin() throws -> CompressedContext.Origin {
-        let words = GroupLayout.Remainder.allCases.map(\.rawValue).joined(separator: ", ")
-        guard let remainder = GroupLayout.Remainder(rawValue: text(Key.remainder)) else {
-            throw wrong(Key.remainder, "one of \(words)")
-        }
-        return CompressedContext.Origin(
-            compressor: text(Key.compressor), baseModel: text(Key.baseModel), groupSize: try count(Key.rate),
-            remainder: remainder, segmentLength: try count(Key.segment),
+        CompressedContext.Origin(
+            compressor: text(Key.compressor), tokenizer: text(Key.tokenizer), stage: try word(Key.stage),
+            baseModel: text(Key.baseModel), groupSize: try count(Key.rate), remainder: try word(Key.remainder),
+            segmentLength: try count(Key.segment),
             textDigests: text(Key.texts).split(separator: ",").map(String.init))
+    }
+
+    /// One of a few words.
+    private func word<Word: RawRepresentable<String> & CaseIterable>(_ key: String) throws -> Word {
+        guard let word = Word(rawValue: text(key)) else {
+            throw wrong(key, "one of \(Word.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return word
     }
 
     /// A whole number from 1 on.
@@ -206,10 +221,6 @@ private final class Reader {
                 file: file.path, found: "content with digest \(digest)", expected: text(Key.content),
                 advice: "the file is damaged; make it again with hone compress")
         }
-    }
-
-    private func require(_ key: String, _ expected: String) throws {
-        if text(key) != expected { throw wrong(key, expected) }
     }
 
     private func text(_ key: String) -> String { file.metadata[key] ?? "" }

@@ -107,6 +107,12 @@ package struct PromptRenderer: Sendable {
     /// - Parameter date: today, for templates that ask.
     /// - Throws: `DatasetError` for a model without a template, or messages that it refuses.
     package func prompt(_ messages: [ChatMessage], date: Date) throws(DatasetError) -> String {
+        guard template != nil else {
+            throw DatasetError(
+                file: "the conversation",
+                found: problem.map { "a model whose chat template cannot be used (\($0))" } ?? "a model without a chat template",
+                expected: "one that has a chat template", advice: "name a file of Jinja with --chat-template")
+        }
         do {
             return try apply(messages, addsGenerationPrompt: true, date: date).text
         } catch {

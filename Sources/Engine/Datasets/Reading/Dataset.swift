@@ -48,6 +48,9 @@ package final class Dataset {
         try self.init([path], columns: columns, scratch: scratch)
     }
 
+    /// Every file with its number of rows, in order.
+    package var parts: [(path: String, rowCount: Int)] { files.map { ($0.path, $0.rowCount) } }
+
     /// The system's directory for temporary files.
     package static var temporaryDirectory: String {
         let path = getenv("TMPDIR").map { String(cString: $0) } ?? ""

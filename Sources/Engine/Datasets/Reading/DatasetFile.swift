@@ -47,27 +47,27 @@ final class DatasetFile {
     func bytes(ofRow row: Int) throws -> [UInt8] {
         let start = starts[row]
         let end = row + 1 < starts.count ? starts[row + 1] : size
-        let row = try bytes(start..<end)
+        let row = try Self.bytes(start..<end, of: source)
         return start == 0 && row.starts(with: Self.byteOrderMark) ? Array(row.dropFirst(3)) : row
     }
 
     /// The line on which a row begins, counted from 1. Reads the file up to there: for errors only.
     func line(ofRow row: Int) throws -> Int {
-        try line(atOffset: starts[row])
+        try Self.line(atOffset: starts[row], of: source)
     }
 
-    private func line(atOffset offset: Int) throws -> Int {
+    private static func line(atOffset offset: Int, of source: RowSource) throws -> Int {
         var newlines = 0
         var position = 0
         while position < offset {
-            let piece = try bytes(position..<min(position + Self.pieceSize, offset))
+            let piece = try bytes(position..<min(position + pieceSize, offset), of: source)
             newlines += piece.reduce(0) { $1 == .newline ? $0 + 1 : $0 }
             position += piece.count
         }
         return newlines + 1
     }
 
-    private func bytes(_ range: Range<Int>) throws -> [UInt8] {
+    private static func bytes(_ range: Range<Int>, of source: RowSource) throws -> [UInt8] {
         try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
             let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count])
             try source.read(into: target, at: range.lowerBound)
@@ -118,7 +118,7 @@ final class DatasetFile {
             }
             try scanner.finish()
         } catch let problem as RowProblem {
-            throw problem.located(file: source.path, line: nil)
+            throw problem.located(file: source.path, line: try problem.offset.map { try line(atOffset: $0, of: source) })
         }
         return (starts, digest.hex())
     }

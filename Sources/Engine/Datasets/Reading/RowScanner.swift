@@ -86,7 +86,8 @@ struct CSVScanner: RowScanner {
 
     func finish() throws(RowProblem) {
         guard !isQuoted else {
-            throw RowProblem(found: "the end of the file inside a quoted field", expected: "a closing quote")
+            throw RowProblem(
+                found: "the end of the file inside a quoted field", expected: "a closing quote", offset: recordStart)
         }
     }
 }
@@ -99,25 +100,30 @@ struct JSONArrayScanner: RowScanner {
     private var depth = 0
     private var isInString = false
     private var isEscaped = false
+    /// Of the last element or, before the first, of the array.
+    private var start = 0
 
     mutating func scan(_ piece: UnsafeRawBufferPointer, at offset: Int, into starts: inout [Int]) throws(RowProblem) {
         for (index, byte) in piece.enumerated() {
             switch state {
-            case .beforeArray: try openArray(byte)
+            case .beforeArray: try openArray(byte, at: offset + index)
             case .betweenElements: try beginElement(byte, at: offset + index, &starts)
             case .inElement: advance(byte)
             case .afterArray:
-                guard byte.isBlank else { throw RowProblem(found: "bytes after the array", expected: "one array") }
+                guard byte.isBlank else {
+                    throw RowProblem(found: "bytes after the array", expected: "one array", offset: offset + index)
+                }
             }
         }
     }
 
-    private mutating func openArray(_ byte: UInt8) throws(RowProblem) {
+    private mutating func openArray(_ byte: UInt8, at offset: Int) throws(RowProblem) {
         guard !byte.isBlank else { return }
+        start = offset
         guard byte == UInt8(ascii: "[") else {
             throw RowProblem(
                 found: "a file that does not begin with \"[\"", expected: "one JSON array of objects",
-                advice: "name a file of one object per line .jsonl")
+                advice: "name a file of one object per line .jsonl", offset: offset)
         }
         state = .betweenElements
     }
@@ -128,6 +134,7 @@ struct JSONArrayScanner: RowScanner {
             state = .afterArray
             return
         }
+        start = offset
         starts.append(offset)
         state = .inElement
         advance(byte)
@@ -157,7 +164,8 @@ struct JSONArrayScanner: RowScanner {
 
     func finish() throws(RowProblem) {
         guard state == .afterArray else {
-            throw RowProblem(found: "the end of the file inside the array", expected: "a closing \"]\"")
+            throw RowProblem(
+                found: "the end of the file inside the array", expected: "a closing \"]\"", offset: start)
         }
     }
 }

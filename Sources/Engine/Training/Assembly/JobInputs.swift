@@ -10,11 +10,14 @@ package struct JobInputs: Sendable, Hashable {
             uniqueKeysWithValues: paths.compactMap { key, path in InputRole(rawValue: key).map { ($0, path) } })
     }
 
-    /// The paths that a specification names itself, where nothing had to be resolved.
-    package init(paths spec: JobSpec) {
+    /// The paths that a specification names itself.
+    ///
+    /// - Parameter folder: where paths that do not begin with a slash begin; nil: in the working directory.
+    package init(paths spec: JobSpec, in folder: String? = nil) {
         var paths: [InputRole: String] = [:]
         for (role, reference) in spec.inputs {
-            if case .path(let path, _) = reference { paths[role] = path }
+            guard case .path(let path, _) = reference else { continue }
+            paths[role] = folder.map { path.hasPrefix("/") ? path : $0 + "/" + path } ?? path
         }
         self.paths = paths
     }
@@ -48,12 +51,28 @@ package struct JobInputs: Sendable, Hashable {
 
     /// The same inputs with another path for one of them.
     package func replacing(_ role: InputRole, by path: String) -> JobInputs {
+        var paths = paths(without: role)
+        paths[role] = path
+        return JobInputs(byRole: paths)
+    }
+
+    /// The same inputs with other files and folders for the rows of a role.
+    package func replacing(_ role: InputRole, byRows rows: [String]) -> JobInputs {
+        guard rows.count > 1, let part = Self.part(of: role) else {
+            return rows.first.map { replacing(role, by: $0) } ?? self
+        }
+        var paths = paths(without: role)
+        for (place, row) in rows.enumerated() { paths[part(place)] = row }
+        return JobInputs(byRole: paths)
+    }
+
+    private func paths(without role: InputRole) -> [InputRole: String] {
         var paths = paths
         if let part = Self.part(of: role) {
             for place in rows(role).indices { paths[part(place)] = nil }
         }
-        paths[role] = path
-        return JobInputs(byRole: paths)
+        paths[role] = nil
+        return paths
     }
 
     private init(byRole paths: [InputRole: String]) { self.paths = paths }

@@ -10,10 +10,13 @@ package protocol MemoryPlanning {
     var models: [LanguageModel] { get }
     /// What the training rows are like on average; nil where a row is not one pass through the model.
     var averageRow: AverageRow? { get throws }
+    /// What a mean row of a compressor's training costs; nil for other tasks.
+    var compressionWork: CompressionWork? { get throws }
 }
 
 extension MemoryPlanning {
     package var averageRow: AverageRow? { get throws { nil } }
+    package var compressionWork: CompressionWork? { get throws { nil } }
 }
 
 /// What a job will need, computed by the code that will use it.

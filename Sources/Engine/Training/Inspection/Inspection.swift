@@ -5,7 +5,7 @@ package struct Inspection: Sendable, Encodable {
         case checkpoint, weights, adapter, tokenizer, dataset, compressor
     }
 
-    /// As it was given.
+    /// As it was given; several files of rows with commas between them.
     package let path: String
     package let kind: Kind
     /// One sentence.

@@ -7,7 +7,7 @@ extension Inspector {
     /// Rows: how many, of which kind, and which of them cannot be used.
     func dataset(_ inspection: inout Inspection) {
         let columns = spec.map { ColumnNames($0.dataset.columns) } ?? ColumnNames()
-        guard let dataset = inspection.attempt({ try Dataset(path, columns: columns) }) else {
+        guard let dataset = inspection.attempt({ try Dataset(paths, columns: columns) }) else {
             inspection.summary = "dataset: cannot be read"
             return
         }
@@ -25,11 +25,20 @@ extension Inspector {
         inspection.add(
             "dataset",
             [
-                ("rows", .number(dataset.count)), ("kind", .text(kind.rawValue)), ("methods", .list(census.hasAnswerLists ? ["gmsa-finetune"] : kind.methods)),
+                ("rows", .number(dataset.count)), ("files", files(of: dataset)), ("kind", .text(kind.rawValue)),
+                ("methods", .list(census.hasAnswerLists ? ["gmsa-finetune"] : kind.methods)),
                 ("sha256", .text(dataset.digest)),
                 ("mean_characters", .number(census.characters / max(1, census.seen - census.problems.count))),
                 ("longest_characters", .number(census.longest)),
             ])
+    }
+
+    /// Each of several files with its rows, or of very many the first.
+    private func files(of dataset: Dataset) -> Inspection.Fact? {
+        let (parts, most) = (dataset.parts, 50)
+        guard parts.count > 1 else { return nil }
+        let rest = parts.count > most ? ["and \(parts.count - most) more files"] : []
+        return .list(parts.prefix(most).map { "\($0.path): \($0.rowCount) rows" } + rest)
     }
 
     private func report(_ census: RowCensus, _ dataset: Dataset, _ inspection: inout Inspection) {

@@ -6,26 +6,36 @@ import Safetensors
 
 /// Finds out what lies at a path and looks at all of it.
 package struct Inspector {
-    /// What is examined.
-    package let path: String
+    /// What is examined: one thing, or files and folders of rows that are one dataset together.
+    package let paths: [String]
     /// The model that an adapter, a compressor or rows are for; nil where it has to be found or is not needed.
     package let model: String?
     /// The job to estimate; nil for none.
     package let spec: JobSpec?
+    /// Where the job's relative paths begin; nil: in the working directory.
+    package let folder: String?
     package let team: ThreadTeam
 
-    package init(_ path: String, model: String? = nil, spec: JobSpec? = nil, team: ThreadTeam) {
-        self.path = path
+    /// - Parameter paths: at least one.
+    package init(
+        _ paths: [String], model: String? = nil, spec: JobSpec? = nil, in folder: String? = nil, team: ThreadTeam
+    ) {
+        precondition(!paths.isEmpty, "nothing to examine")
+        self.paths = paths
         self.model = model
         self.spec = spec
+        self.folder = folder
         self.team = team
     }
+
+    /// The one thing that is examined, or the first of several.
+    var path: String { paths[0] }
 
     /// Everything found; problems are part of it.
     /// - Throws: `InspectionError` when nothing is there, or nothing that hone knows.
     package func inspect() throws -> Inspection {
         let kind = try kind()
-        var inspection = Inspection(path, kind)
+        var inspection = Inspection(paths.joined(separator: ", "), kind)
         switch kind {
         case .checkpoint: checkpoint(&inspection)
         case .weights: weights(&inspection)
@@ -41,7 +51,20 @@ package struct Inspector {
     // MARK: Kinds
 
     private func kind() throws(InspectionError) -> Inspection.Kind {
-        guard let names = try? directoryNames(path) else { return try kindOfFile() }
+        guard paths.count > 1 else { return try kind(of: path) }
+        for path in paths {
+            let kind = try kind(of: path)
+            guard kind == .dataset else {
+                throw InspectionError(
+                    path: path, found: "a \(kind.rawValue) among several paths",
+                    expected: "files and folders of rows, which are read as one dataset; examine others one by one")
+            }
+        }
+        return .dataset
+    }
+
+    private func kind(of path: String) throws(InspectionError) -> Inspection.Kind {
+        guard let names = try? directoryNames(path) else { return try kindOfFile(path) }
         func holds(_ marks: String...) -> Bool { names.contains { name in marks.contains { name == $0 } } }
         if holds("gmsa.json") { return .compressor }
         if holds("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin") { return .adapter }
@@ -52,7 +75,7 @@ package struct Inspector {
         throw InspectionError(path: path, found: "a folder with none of hone's files in it")
     }
 
-    private func kindOfFile() throws(InspectionError) -> Inspection.Kind {
+    private func kindOfFile(_ path: String) throws(InspectionError) -> Inspection.Kind {
         guard (try? fileSize(path)) != nil else { throw InspectionError(path: path, found: "no such file or folder") }
         if isWeights(path) { return .weights }
         if path.hasSuffix("tokenizer.json") || path.hasSuffix("tokenizer.model") { return .tokenizer }
@@ -71,10 +94,17 @@ package struct Inspector {
 package struct InspectionError: Error, Sendable, Equatable, CustomStringConvertible {
     package let path: String
     package let found: String
+    package let expected: String
 
-    package var description: String {
-        "\(path): found \(found), expected a checkpoint (config.json, model.safetensors), an adapter "
-            + "(adapter_config.json), a tokenizer (tokenizer.json), GMSA artifacts (gmsa.json) or a dataset (.jsonl, "
-            + ".json, .csv, .txt, packed or not)"
+    init(
+        path: String, found: String,
+        expected: String = "a checkpoint (config.json, model.safetensors), an adapter (adapter_config.json), a tokenizer "
+            + "(tokenizer.json), GMSA artifacts (gmsa.json) or a dataset (.jsonl, .json, .csv, .txt, packed or not)"
+    ) {
+        self.path = path
+        self.found = found
+        self.expected = expected
     }
+
+    package var description: String { "\(path): found \(found), expected \(expected)" }
 }

@@ -52,11 +52,13 @@ extension Inspector {
         let directory = Dataset.temporaryDirectory + "/hone-inspect-\(getpid())"
         defer { try? removeTree(directory) }
         let scratch = RunDirectory(directory)
-        if case .pretrain(let objective) = spec.objective, objective.architecture != nil {
+        if case .pretrain(let objective) = spec.objective, objective.architecture != nil,
+            case .train? = objective.tokenizer
+        {
             return RunEstimate(
                 name: spec.name, method: spec.method.rawValue, trained: nil, held: nil,
                 plan: try MemoryPlan(spec, inputs, in: scratch, team: team), rows: nil, time: nil,
-                notes: ["the rows of a new model are known when its tokenizer is, so no time is estimated"])
+                notes: ["the rows are known when the tokenizer has been trained, so no time is estimated"])
         }
         let notes = NoteKeeper()
         let assembly = TaskAssembly(
@@ -66,7 +68,7 @@ extension Inspector {
         return RunEstimate(
             name: spec.name, method: spec.method.rawValue, trained: task.parameters.count,
             held: task.models.reduce(0) { $0 + $1.weights.elementCount }, plan: plan, rows: task.rowCount,
-            time: try task.averageRow.map { try RunWork(spec, task, $0).time(plan, team) }, notes: notes.lines)
+            time: try RunWork(spec, task)?.time(plan, team), notes: notes.lines)
     }
 
     /// Whether what is examined can take the place of an input of the job.
@@ -80,12 +82,12 @@ extension Inspector {
 
     /// The specification's inputs, with what is examined instead of the one of its kind.
     private func inputs(_ spec: JobSpec, _ kind: Inspection.Kind) -> JobInputs {
-        let inputs = JobInputs(paths: spec)
+        let inputs = JobInputs(paths: spec, in: folder)
         switch kind {
         case .checkpoint: return inputs.replacing(.model, by: path)
         case .adapter where isInput(kind, of: spec): return inputs.replacing(.adapterStart, by: path)
         case .tokenizer: return inputs.replacing(.tokenizer, by: path)
-        case .dataset: return inputs.replacing(.trainingData, by: path)
+        case .dataset: return inputs.replacing(.trainingData, byRows: paths)
         case .compressor: return inputs.replacing(.compressor, by: path)
         case .adapter, .weights: return inputs
         }

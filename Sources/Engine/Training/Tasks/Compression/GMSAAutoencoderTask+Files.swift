@@ -45,6 +45,22 @@ extension GMSAAutoencoderTask: MemoryPlanning {
             autoencoder.activations(for: largestBatch, recording: recording, request: .statistics, $0)
         }
     }
+
+    package var compressionWork: CompressionWork? {
+        get throws {
+            let cost = CompressionCost(
+                base, autoencoder.compressor.settings, cut, objective.ae.decoder, objective.decoder, spec)
+            let prompt = objective.ae.prompt == .learned ? 1 : instruction.count
+            let mean = try CompressionWork.mean(rows: windows.count, rates: objective.rates) { row, rate in
+                let context = try windows.context(row).count
+                let sample = CompressionCost.Sample(context: context, prompt: prompt, target: context + 1, rate: rate)
+                return (cost.tokens(sample), cost.trainedCompression(sample) + cost.trainedDecoding(sample))
+            }
+            return CompressionWork(
+                tokens: mean.tokens, operations: mean.operations, operationsBefore: 0,
+                counted: "compressor and decoder for", countedBefore: "")
+        }
+    }
 }
 
 extension DurableDirectory {

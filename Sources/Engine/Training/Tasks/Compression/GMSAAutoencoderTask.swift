@@ -20,7 +20,7 @@ package final class GMSAAutoencoderTask: TrainingTask {
     let evaluation: ContextWindows?
     let workspace: Workspace
     private let rates: CompressionRates
-    private let cut: SegmentCut
+    let cut: SegmentCut
     /// As many of the longest context as a microbatch takes.
     let largestBatch: CompressionBatch
     /// Contexts of the step in work: tokenized once for their weight and once more otherwise.

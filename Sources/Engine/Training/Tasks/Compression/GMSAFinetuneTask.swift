@@ -27,6 +27,7 @@ package final class GMSAFinetuneTask: TrainingTask {
     private let longest: QuestionRows.Lengths
     private let longestGroups: GroupLayout
     private let rates: CompressionRates
+    private let cut: SegmentCut
     private var loss = 0.0
 
     /// Opens model and compressor and looks at all rows.
@@ -44,6 +45,7 @@ package final class GMSAFinetuneTask: TrainingTask {
         folder = ModelFolder(try inputs.required(.model))
         base = try LanguageModel(folder: folder.path, team: workspace.team)
         let cut = try SegmentCut(objective.segment, contextLength: base.contextLength)
+        self.cut = cut
         let start = try CompressorStart(
             spec, objective, inputs, base, folder, longest: cut.length, interruption: interruption)
         (compressor, record) = (start.compressor, start.record)
@@ -175,6 +177,40 @@ extension GMSAFinetuneTask: MemoryPlanning {
             },
             Workspace.byteCount(workspace.team) { compressor.activations(for: longestGroups, recording: .none, $0) },
             evaluates ? readingByteCount(layout) : 0)
+    }
+
+    /// The decoder's steps, and each context once at each rate that it meets.
+    package var compressionWork: CompressionWork? {
+        get throws {
+            let cost = CompressionCost(
+                base, compressor.settings, cut, objective.stage2.train, objective.decoder, spec)
+            func sample(_ row: Int, _ rate: Int) throws -> CompressionCost.Sample {
+                let question = try questions.question(row)
+                return CompressionCost.Sample(
+                    context: question.context.count, prompt: question.prompt.count, target: question.answer.count,
+                    rate: rate)
+            }
+            let steps = try CompressionWork.mean(rows: questions.count, rates: objective.rates) {
+                let sample = try sample($0, $1)
+                return (cost.decoderRows(sample), cost.trainedDecoding(sample))
+            }
+            let contexts = try CompressionWork.mean(rows: questions.count, rates: objective.rates) {
+                (0, cost.compression(try sample($0, $1)))
+            }
+            return CompressionWork(
+                tokens: steps.tokens, operations: steps.operations,
+                operationsBefore: contexts.operations * Double(compressedContexts), counted: "the decoder for",
+                countedBefore: "every context compressed")
+        }
+    }
+
+    /// Contexts that the training rows of the run are compressed to: a row that comes again may have another rate.
+    private var compressedContexts: Int {
+        let seen = BatchSchedule(rowCount: questions.count, spec.train).totalSteps * spec.train.rowsPerStep
+        return switch objective.rates.sampling {
+        case .sample, .batch: min(seen, questions.count * objective.rates.train.count)
+        case .all, .fixed: min(seen, questions.count)
+        }
     }
 
     private func readingByteCount(_ layout: SoftPromptLayout) -> Int {
