@@ -26,7 +26,7 @@ extension LifecycleWriter {
             // A name and a number may mean the same job; waiting once is enough.
             if let target, !bound.insert(target).inserted { continue }
             try refusingCircles(to: target ?? job) {
-                try database.execute(
+                try database.executeCached(
                     sql: "INSERT INTO deps(job_id, ord, on_name, on_id, kind) VALUES (?, ?, ?, ?, ?)",
                     arguments: [job, order, name, target, dependency.condition.rawValue])
             }
@@ -36,14 +36,13 @@ extension LifecycleWriter {
     /// Binds the dependencies of earlier jobs of this user that wait for a job of this name.
     func bindWaiting(for name: String, to job: Int64, uid: Int64) throws {
         let waiting = try Int64.fetchAll(
-            database,
-            sql: """
+            database.cachedStatement(sql: """
                 SELECT deps.job_id FROM deps JOIN jobs ON jobs.id = deps.job_id
                 WHERE deps.on_name = ? AND deps.on_id IS NULL AND jobs.uid = ? AND jobs.id <> ?
-                """, arguments: [name, uid, job])
+                """), arguments: [name, uid, job])
         for other in waiting {
             try refusingCircles(to: job) {
-                try database.execute(
+                try database.executeCached(
                     sql: "UPDATE deps SET on_id = ? WHERE job_id = ? AND on_name = ? AND on_id IS NULL",
                     arguments: [job, other, name])
             }
@@ -53,8 +52,7 @@ extension LifecycleWriter {
 
     /// The dependencies of a job, in the order they were written.
     func dependencies(of job: Int64) throws -> [DependencyStatus] {
-        try Row.fetchAll(
-            database,
+        try database.rowsCached(
             sql: """
                 SELECT deps.on_name, deps.on_id, deps.kind, jobs.state FROM deps
                 LEFT JOIN jobs ON jobs.id = deps.on_id WHERE deps.job_id = ? ORDER BY deps.ord
@@ -94,7 +92,7 @@ extension LifecycleWriter {
     /// Records why a job waits.
     func explain(_ job: Int64, _ reason: WaitReason) throws {
         let json = String(decoding: try JSONCoding.encode(reason), as: UTF8.self)
-        try database.execute(
+        try database.executeCached(
             sql: """
                 UPDATE jobs SET reason = ?1
                 WHERE id = ?2 AND reason IS NOT ?1 AND state NOT IN ('succeeded', 'failed', 'cancelled')
@@ -103,7 +101,8 @@ extension LifecycleWriter {
 
     func settleDependants(of job: Int64) throws {
         let waiting = try Int64.fetchAll(
-            database, sql: "SELECT job_id FROM deps WHERE on_id = ? ORDER BY job_id", arguments: [job])
+            database.cachedStatement(sql: "SELECT job_id FROM deps WHERE on_id = ? ORDER BY job_id"),
+            arguments: [job])
         for other in waiting { try settle(other) }
     }
 

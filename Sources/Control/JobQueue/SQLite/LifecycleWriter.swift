@@ -11,11 +11,11 @@ struct LifecycleWriter {
     /// How a job stands.
     func lifecycle(of job: Int64) throws -> Lifecycle {
         guard
-            let row = try Row.fetchOne(
-                database,
+            let row = try database.rowsCached(
                 sql: """
                     SELECT state, want, fence, failures, interruptions, best_step, not_before_ms FROM jobs WHERE id = ?
-                    """, arguments: [job])
+                    """, arguments: [job]
+            ).first
         else { throw StoreError.noSuchJob(job) }
         let state: JobState = try row.decoded("state")
         return Lifecycle(
@@ -44,7 +44,7 @@ struct LifecycleWriter {
         data: (any Encodable & Sendable)? = nil
     ) throws {
         let json = try data.map { String(decoding: try JSONCoding.encode($0), as: UTF8.self) }
-        try database.execute(
+        try database.executeCached(
             sql: """
                 INSERT INTO events(ts_ms, job_id, attempt, type, from_state, to_state, actor, data)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -59,14 +59,14 @@ struct LifecycleWriter {
     ) throws {
         var here = before.state
         for state in path.dropLast() {
-            try database.execute(
+            try database.executeCached(
                 sql: "UPDATE jobs SET state = ?, state_since_ms = ? WHERE id = ? AND fence = ?",
                 arguments: [state.rawValue, now.milliseconds, job, before.fence])
             try record("state", job: job, attempt: before.fence, from: here, to: state)
             here = state
         }
         let json = try reason.map { String(decoding: try JSONCoding.encode($0), as: UTF8.self) }
-        try database.execute(
+        try database.executeCached(
             sql: """
                 UPDATE jobs SET state = :state, want = :want, fence = :fence, failures = :failures,
                   interruptions = :interruptions, best_step = :best_step, reason = :reason,
@@ -84,6 +84,18 @@ struct LifecycleWriter {
         if here != next.state {
             try record("state", job: job, attempt: next.fence, from: here, to: next.state, data: reason)
         }
+    }
+}
+
+extension Database {
+    /// Executes a statement that is prepared once: what is done for each of many jobs takes longer to prepare than to do.
+    func executeCached(sql: String, arguments: StatementArguments) throws {
+        try cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+
+    /// The rows of a statement that is prepared once.
+    func rowsCached(sql: String, arguments: StatementArguments) throws -> [Row] {
+        try Row.fetchAll(cachedStatement(sql: sql), arguments: arguments)
     }
 }
 

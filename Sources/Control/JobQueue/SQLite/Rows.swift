@@ -19,8 +19,8 @@ enum SpecificationRow {
 /// The input files of a job.
 enum InputRows {
     static func of(_ job: Int64, in database: Database) throws -> [InputPin] {
-        try Row.fetchAll(
-            database, sql: "SELECT * FROM inputs WHERE job_id = ? ORDER BY role, path", arguments: [job]
+        try database.rowsCached(
+            sql: "SELECT * FROM inputs WHERE job_id = ? ORDER BY role, path", arguments: [job]
         ).map(pin)
     }
 
@@ -33,13 +33,13 @@ enum InputRows {
     /// Records a digest, once.
     static func pin(_ pin: InputPin, of job: Int64, in database: Database) throws {
         guard let digest = pin.sha256 else { throw StoreError.refused("\(pin.path): there is no digest to record") }
-        try database.execute(
+        try database.executeCached(
             sql: "UPDATE inputs SET sha256 = ? WHERE job_id = ? AND role = ? AND path = ? AND sha256 IS NULL",
             arguments: [try Hexadecimal.bytes(digest), job, pin.role.rawValue, pin.path])
     }
 
     static func insert(_ pin: InputPin, of job: Int64, in database: Database) throws {
-        try database.execute(
+        try database.executeCached(
             sql: """
                 INSERT INTO inputs(job_id, role, path, dev, ino, size, mtime_ns, sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT DO NOTHING

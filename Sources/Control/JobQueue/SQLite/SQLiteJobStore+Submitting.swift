@@ -114,7 +114,7 @@ extension LifecycleWriter {
         let birth = Lifecycle.birth(hold: job.spec.hold, isReady: false)
         let spec = job.spec
         let reason = birth.state == .held ? WaitReason.held(by: "its specification") : nil
-        try database.execute(
+        try database.executeCached(
             sql: """
                 INSERT INTO jobs(id, name, method, queue, uid, idem_key, source, spec, spec_sha256, spec_version, priority,
                   not_before_ms, cpus, mem_bytes, disk_bytes, time_limit_s, max_failures, state, state_since_ms, want,
@@ -136,8 +136,7 @@ extension LifecycleWriter {
 /// Records of examined files.
 enum SubmissionRows {
     static func inDrop(_ file: SubmittedFile, wasRead: Bool = true, in database: Database) throws -> Submission? {
-        try Row.fetchOne(
-            database,
+        try database.rowsCached(
             sql: """
                 SELECT submissions.*, jobs.name AS job_name
                 FROM submissions LEFT JOIN jobs ON jobs.id = submissions.job_id
@@ -148,13 +147,13 @@ enum SubmissionRows {
                 file.device, file.inode, file.modifiedNanoseconds, file.size, try Hexadecimal.bytes(file.sha256),
                 wasRead,
             ]
-        ).map(submission)
+        ).first.map(submission)
     }
 
     static func insert(
         _ file: SubmittedFile, _ outcome: Submission.Outcome, job: Int64?, reason: String?, _ writer: LifecycleWriter
     ) throws -> Submission {
-        try writer.database.execute(
+        try writer.database.executeCached(
             sql: """
                 INSERT INTO submissions(dev, ino, mtime_ns, size, sha256, name, uid, outcome, job_id, reason, seen_ms)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -83,7 +83,7 @@ extension ValueGrammar where Value == Int64 {
     /// A whole number in `range`; `words` says what the range is.
     static func integer64(_ range: ClosedRange<Int64>, words: String) -> ValueGrammar {
         ValueGrammar("a whole number \(words)") { text, isPlain in
-            guard isPlain, text.wholeMatch(of: /[+-]?(0|[1-9][0-9]*)/) != nil, let value = Int64(text) else {
+            guard isPlain, NumberSpelling(text)?.isWhole == true, let value = Int64(text) else {
                 return nil
             }
             return range.contains(value) ? value : nil
@@ -132,7 +132,7 @@ extension ValueGrammar where Value == Double {
 enum NumberText {
     /// A finite number, with or without a point and an exponent; nil if the text is none.
     static func number(_ text: String) -> Double? {
-        guard text.wholeMatch(of: /[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/) != nil,
+        guard NumberSpelling(text) != nil,
             let value = Double(text), value.isFinite
         else { return nil }
         return value
