@@ -8,7 +8,7 @@
 #if !defined(HONE_DOUBLE) && defined(__x86_64__)
 #include "vectors.h"
 
-enum { most_sums = 16, group = 8 };
+enum { most_sums = 24, group = 8 };
 
 // How b is stored and multiplied.
 enum side { full, rounded, narrow };
@@ -36,10 +36,10 @@ INLINE_AVX512 void prefetch(const hone_operand *from, size_t index, const enum s
 }
 
 // The lanes of every vector, added up: sum i in lane i.
-INLINE_AVX512 __m512 lane_sums(__m512 sums[most_sums]) {
+INLINE_AVX512 __m512 lane_sums(const __m512 *sums, const int count) {
     __m512i lanes[16];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 16; i++) lanes[i] = (__m512i)sums[i];
+    for (int i = 0; i < 16; i++) lanes[i] = i < count ? (__m512i)sums[i] : _mm512_setzero_si512();
     transpose(lanes);
     __m512 total[16];
 #pragma clang loop unroll(full)
@@ -78,8 +78,9 @@ INLINE_AVX512 void multiply_block(
                 sums[row * columns + j] = _mm512_fmadd_ps(left, right[j], sums[row * columns + j]);
         }
     }
-    float found[most_sums];
-    _mm512_storeu_ps(found, lane_sums(sums));
+    float found[32];
+    _mm512_storeu_ps(found, lane_sums(sums, rows * columns));
+    if (rows * columns > 16) _mm512_storeu_ps(found + 16, lane_sums(sums + 16, rows * columns - 16));
 #pragma clang loop unroll(full)
     for (int row = 0; row < rows; row++) {
         float *to = c + (size_t)row * stride + column;
@@ -105,12 +106,12 @@ INLINE_AVX512 void multiply_block(
     multiply_block(a, a_stride, b, column, c, stride, ROWS, COLUMNS, present, depth, scale, accumulate, KIND)
 BLOCK(1, 8)
 BLOCK(2, 8)
-BLOCK(3, 4)
-BLOCK(4, 4)
-BLOCK(5, 2)
-BLOCK(6, 2)
-BLOCK(7, 2)
-BLOCK(8, 2)
+BLOCK(3, 8)
+BLOCK(4, 6)
+BLOCK(5, 4)
+BLOCK(6, 4)
+BLOCK(7, 3)
+BLOCK(8, 3)
 #undef SIDE
 #undef BLOCK
 
@@ -118,7 +119,7 @@ typedef void (*block)(
     const float *, size_t, const hone_operand *, size_t, float *, size_t, int, size_t, float, int, enum side);
 static const block blocks[group + 1] = {0,       block_1, block_2, block_3, block_4,
                                         block_5, block_6, block_7, block_8};
-static const int widths[group + 1] = {0, 8, 8, 4, 4, 2, 2, 2, 2};
+static const int widths[group + 1] = {0, 8, 8, 8, 6, 4, 4, 3, 3};
 
 // The rows of a, rounded, end to end.
 AVX512 static const float *round_rows(const hone_operand *a, size_t rows, size_t depth, float *to) {
@@ -132,8 +133,13 @@ AVX512 static const float *round_rows(const hone_operand *a, size_t rows, size_t
     return to;
 }
 
-// A few columns of b stay near while all rows of a pass by, eight at a time; so few that the last rows, which are fewer,
-// fill their blocks.
+// The columns that stay near while all rows of a pass by, eight at a time: as many as fill the blocks of eight rows and those
+// of the last rows, which are fewer.
+static size_t near_columns(size_t rows) {
+    const size_t rest = rows % group, width = (size_t)widths[rest ? rest : group], whole = (size_t)widths[group];
+    return rows > group && width % whole ? width * whole : width;
+}
+
 int hone_f32_multiply_rows(
     const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows, size_t columns, size_t depth,
     float scale, int accumulate, int in_bf16) {
@@ -146,7 +152,7 @@ int hone_f32_multiply_rows(
         left_stride = depth;
     }
     const enum side side = !in_bf16 ? full : b->narrow ? narrow : rounded;
-    const size_t rest = rows % group, width = (size_t)widths[rest ? rest : group];
+    const size_t width = near_columns(rows);
     for (size_t column = 0; column < columns; column += width) {
         const size_t end = column + width < columns ? column + width : columns;
         for (size_t row = 0; row < rows; row += group) {
