@@ -113,6 +113,17 @@ private struct Sequence: RandomNumberGenerator {
         #expect(numbers?.sorted() == Array(0..<50))
     }
 
+    /// What a submission looks up begins with what waits, not with all jobs that the user ever had.
+    @Test func aSubmissionDoesNotReadAllJobs() async throws {
+        let plan = try await store.read { database in
+            try Row.fetchAll(
+                database, sql: "EXPLAIN QUERY PLAN " + LifecycleWriter.waitingForAName, arguments: ["a", 1, 2]
+            ).map { $0["detail"] as String }
+        }
+        #expect(plan.first?.hasPrefix("SEARCH deps USING INDEX deps_unbound") == true, "\(plan)")
+        #expect(plan.last?.contains("jobs USING INTEGER PRIMARY KEY") == true, "\(plan)")
+    }
+
     @Test func summariesComeInTheOrderAsked() async throws {
         for name in ["a", "b", "c"] { _ = try await store.add(name) }
         #expect(try await store.summaries(of: [3, 9, 1]).map(\.name) == ["c", "a"])

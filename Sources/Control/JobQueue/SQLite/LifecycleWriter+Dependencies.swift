@@ -33,13 +33,16 @@ extension LifecycleWriter {
         }
     }
 
+    // The order of a cross join is kept: SQLite would begin with all jobs that the user ever had.
+    static let waitingForAName = """
+        SELECT deps.job_id FROM deps CROSS JOIN jobs ON jobs.id = deps.job_id
+        WHERE deps.on_name = ? AND deps.on_id IS NULL AND jobs.uid = ? AND jobs.id <> ?
+        """
+
     /// Binds the dependencies of earlier jobs of this user that wait for a job of this name.
     func bindWaiting(for name: String, to job: Int64, uid: Int64) throws {
         let waiting = try Int64.fetchAll(
-            database.cachedStatement(sql: """
-                SELECT deps.job_id FROM deps JOIN jobs ON jobs.id = deps.job_id
-                WHERE deps.on_name = ? AND deps.on_id IS NULL AND jobs.uid = ? AND jobs.id <> ?
-                """), arguments: [name, uid, job])
+            database.cachedStatement(sql: Self.waitingForAName), arguments: [name, uid, job])
         for other in waiting {
             try refusingCircles(to: job) {
                 try database.executeCached(

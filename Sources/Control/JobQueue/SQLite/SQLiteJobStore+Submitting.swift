@@ -177,8 +177,10 @@ enum SubmissionRows {
     }
 
     static func unmoved(in database: Database) throws -> [(id: Int64, file: SubmittedFile)] {
-        try Row.fetchAll(database, sql: "SELECT * FROM submissions WHERE file_state = 'in_drop' ORDER BY id").map {
-            row in
+        try Row.fetchAll(
+            database,
+            sql: "SELECT * FROM submissions INDEXED BY submissions_live WHERE file_state = 'in_drop' ORDER BY id"
+        ).map { row in
             (
                 row["id"],
                 SubmittedFile(
