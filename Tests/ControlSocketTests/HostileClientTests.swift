@@ -89,6 +89,20 @@ struct HostileClientTests {
         try await daemon.end()
     }
 
+    /// The answer is longer than the socket's buffers, and the daemon has written it before anybody reads.
+    @Test func aLongAnswerReachesASlowReaderWhole() async throws {
+        let daemon = try await ListeningDaemon()
+        for _ in 0..<6000 { try await daemon.store.setDraining(false, actor: "test", now: SystemTime().wall) }
+        let request = "GET /v1/events?after=0&limit=6000 HTTP/1.0\r\n\r\n"
+        let answer = try await daemon.send(Array(request.utf8), readAfter: 0.5)
+        #expect(answer.status == 200)
+        #expect(answer.body.count > 1 << 19)
+        let lines = answer.text.split(separator: "\n")
+        #expect(lines.count >= 6000)
+        for line in lines { _ = try JSONCoding.decode(QueueEvent.self, from: Array(line.utf8)) }
+        try await daemon.end()
+    }
+
     @Test func nobodyTakesAllConnections() async throws {
         let count = ConnectionCount()
         for _ in 0..<ConnectionCount.mostOfOneUser { #expect(count.enter(1)) }

@@ -116,6 +116,7 @@ struct Conversation: Sendable {
             try await outbound.write(.head(HTTPResponseHead(version: request.version, status: .ok, headers: headers)))
             try await feed.run { try await outbound.write(.body(.byteBuffer(ByteBuffer(string: $0)))) }
         }
-        try await outbound.write(.end(nil))
+        // Only this waits until everything has left: closing a connection drops what is still on its way.
+        try await wire.channel.writeAndFlush(HTTPServerResponsePart.end(nil))
     }
 }

@@ -149,11 +149,13 @@ struct DaemonClient {
     }
 }
 
-/// Reads an answer of HTTP/1.0, which ends with the connection.
+/// Reads an answer of HTTP/1.0, which ends with the connection; one that names its length has all of it.
 private struct AnswerReader {
     let socket: Int32
     let path: String
     private var buffer: [UInt8] = []
+    /// Bytes of the body that are still to come; nil where the answer names no length.
+    private var missing: Int?
 
     init(socket: Int32, path: String) {
         self.socket = socket
@@ -165,10 +167,11 @@ private struct AnswerReader {
         let end = Array("\r\n\r\n".utf8)
         while true {
             if let position = buffer.firstRange(of: end) {
-                let line = String(decoding: buffer.prefix { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
+                let lines = String(decoding: buffer[..<position.lowerBound], as: UTF8.self).split(separator: "\r\n")
                 buffer.removeSubrange(..<position.upperBound)
-                let parts = line.split(separator: " ")
+                let parts = lines.first?.split(separator: " ") ?? []
                 guard parts.count > 1, let status = Int(parts[1]) else { break }
+                missing = lines.lazy.compactMap(Self.length).first
                 return status
             }
             guard buffer.count < 1 << 16, let more = try receive() else { break }
@@ -177,13 +180,22 @@ private struct AnswerReader {
         throw DaemonClient.Unreachable(description: "the daemon's answer is not understood")
     }
 
-    /// The next bytes of the body; nil at its end.
+    private static func length(_ line: Substring) -> Int? {
+        let parts = line.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "content-length" else { return nil }
+        return Int(parts[1].trimmingCharacters(in: .whitespaces))
+    }
+
+    /// The next bytes of the body; nil at its end. Throws when the end comes too early.
     mutating func piece() throws -> [UInt8]? {
-        guard buffer.isEmpty else {
-            defer { buffer = [] }
-            return buffer
+        var next: [UInt8]? = buffer
+        if buffer.isEmpty { next = try receive() }
+        buffer = []
+        if let left = missing { missing = left - (next?.count ?? 0) }
+        if next == nil, let left = missing, left > 0 {
+            throw DaemonClient.Unreachable(description: "\(path): the daemon's answer ended \(left) bytes too early")
         }
-        return try receive()
+        return next
     }
 
     mutating func rest() throws -> [UInt8] {
