@@ -8,8 +8,8 @@ package struct CompressedContext: Sendable, Equatable {
         package var compressor: String
         /// Digest of the tokenizer that read the text; the compressor's digest holds it too.
         package var tokenizer: String
-        /// Which stage the compressor's artifacts came from, for people: both stages of one compressor make the same soft
-        /// tokens.
+        /// Which stage the compressor's artifacts came from, for people: both stages of one compressor make the same
+        /// soft tokens.
         package var stage: CompressorRecord.Stage
         /// Name of the base model, for people.
         package var baseModel: String

@@ -80,7 +80,9 @@ private func floats(_ values: [Real]) -> [Float] { values.map { Float($0) } }
 
 /// The digest that ties metadata and tensors together.
 private enum Content {
-    static func digest(_ metadata: [String: String], _ tensors: [(name: String, shape: [Int], values: [Float])]) -> String {
+    static func digest(
+        _ metadata: [String: String], _ tensors: [(name: String, shape: [Int], values: [Float])]
+    ) -> String {
         var digest = SHA256.Stream()
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) where key != Key.content {
             digest.update(Array("\(key)=\(value)\n".utf8))
@@ -137,7 +139,8 @@ private final class Reader {
         }
         guard Set(file.metadata.keys) == Set(Key.all) else {
             let found = file.metadata.keys.sorted().joined(separator: ", ")
-            throw SafetensorsError(file: file.path, found: "metadata \(found)", expected: Key.all.sorted().joined(separator: ", "))
+            throw SafetensorsError(
+                file: file.path, found: "metadata \(found)", expected: Key.all.sorted().joined(separator: ", "))
         }
     }
 

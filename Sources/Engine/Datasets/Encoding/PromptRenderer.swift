@@ -110,7 +110,8 @@ package struct PromptRenderer: Sendable {
         guard template != nil else {
             throw DatasetError(
                 file: "the conversation",
-                found: problem.map { "a model whose chat template cannot be used (\($0))" } ?? "a model without a chat template",
+                found: problem.map { "a model whose chat template cannot be used (\($0))" }
+                    ?? "a model without a chat template",
                 expected: "one that has a chat template", advice: "name a file of Jinja with --chat-template")
         }
         do {

@@ -38,7 +38,8 @@ struct RowProblem: Error, Equatable {
     let found: String
     let expected: String
     var advice: String?
-    /// Where in the file a scanner found it, or where what does not end begins; nil for a row that was read from its place.
+    /// Where in the file a scanner found it, or where what does not end begins; nil for a row that was read from its
+    /// place.
     var offset: Int?
 }
 

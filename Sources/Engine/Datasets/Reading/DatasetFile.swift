@@ -118,7 +118,8 @@ final class DatasetFile {
             }
             try scanner.finish()
         } catch let problem as RowProblem {
-            throw problem.located(file: source.path, line: try problem.offset.map { try line(atOffset: $0, of: source) })
+            let found = try problem.offset.map { try line(atOffset: $0, of: source) }
+            throw problem.located(file: source.path, line: found)
         }
         return (starts, digest.hex())
     }

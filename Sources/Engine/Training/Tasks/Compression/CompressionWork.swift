@@ -109,10 +109,11 @@ struct CompressionCost {
 }
 
 extension CompressionWork {
-    /// The mean over up to 64 rows, evenly spread, of one sample at each trained rate where a row makes them all, else of
-    /// one at any of them.
+    /// The mean over up to 64 rows, evenly spread, of one sample at each trained rate where a row makes them all, else
+    /// of one at any of them.
     static func mean(
-        rows: Int, rates: GMSARateSettings, _ measure: (_ row: Int, _ rate: Int) throws -> (tokens: Int, operations: Double)
+        rows: Int, rates: GMSARateSettings,
+        _ measure: (_ row: Int, _ rate: Int) throws -> (tokens: Int, operations: Double)
     ) throws -> (tokens: Double, operations: Double) {
         let sampled = max(1, min(rows, 64))
         let trained = rates.sampling == .fixed ? Array(rates.train.prefix(1)) : rates.train
