@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import Glibc
 import JobModel
@@ -87,6 +88,19 @@ struct ControlTests {
         expect(1, try await hone(shop, "submit", "--wait", "\(shop.root)/bad.yaml"), "job 2 bad failed")
         try await endWell(daemon)
         expect(4, try await hone(shop, "submit", "--wait", file), "nobody takes the files in")
+    }
+
+    @Test func filesOfOneNameAreAllThere() async throws {
+        let shop = try Workshop()
+        let files = try (1...4).map { number in
+            try makeDirectory("\(shop.root)/\(number)")
+            try shop.write(SmallJob.pretrain("lm\(number)"), to: "\(number)/job.yaml")
+            return "\(shop.root)/\(number)/job.yaml"
+        }
+        let submitted = try await run(Programs.command, ["submit"] + files, environment: ["HONE_ROOT": shop.root])
+        expect(0, submitted, "waits to be taken in")
+        let dropped = shop.names(in: "jobs").filter { $0.hasSuffix("job.yaml") }
+        #expect(Set(try dropped.map { try shop.text("jobs/\($0)") }).count == 4)
     }
 
     @Test func jobsThroughCurlQueuesAndWhatIsLeftBehind() async throws {

@@ -72,6 +72,19 @@ struct RecoveryTests {
         #expect(try shop.query("SELECT count(*) FROM attempts WHERE outcome = 'success'") == "2")
     }
 
+    /// A loss of power that cost the queue has left the specification without content, too.
+    @Test func anEmptySpecificationIsThatOfTheAcceptedFile() async throws {
+        let shop = try Workshop()
+        try shop.drop("hold: true\n" + SmallJob.pretrain(), as: "lm.yaml")
+        _ = try await shop.settle()
+        let specification = try shop.text("\(shop.run("lm"))/spec.json")
+        try shop.write("", to: "\(shop.run("lm"))/spec.json")
+        for file in ["queue.db", "queue.db-wal", "queue.db-shm"] { try removeTree("\(shop.root)/db/\(file)") }
+        try await shop.hone(["recover"])
+        #expect(try shop.query("SELECT name || ' ' || state FROM jobs") == "lm held")
+        #expect(try shop.query("SELECT CAST(spec AS TEXT) FROM jobs") == specification)
+    }
+
     @Test func flippedPagesAreRefusedAndRecoverSaysHow() async throws {
         let expected = try await UndisturbedRun.shared.fingerprints()
         var refused = 0

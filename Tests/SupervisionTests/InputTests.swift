@@ -64,6 +64,20 @@ struct InputTests {
         await #expect(throws: (any Error).self) { try await hasher.digest(pin) }
     }
 
+    /// Another content of the same length and with the old time of change put back.
+    @Test func aDigestIsNotReusedForAFileThatWasWritten() async throws {
+        let hasher = InputHasher()
+        let pin = try #require(try roots.locate("train.jsonl", for: .trainingData).pins.first)
+        let digest = try await hasher.digest(pin)
+        #expect(hasher.known(pin) == digest)
+        var before = stat()
+        #expect(stat(pin.path, &before) == 0)
+        try place.write(String(repeating: "x", count: Int(before.st_size)), to: "datasets/train.jsonl")
+        #expect(utimensat(AT_FDCWD, pin.path, [before.st_atim, before.st_mtim], 0) == 0)
+        #expect(hasher.known(pin) == nil)
+        #expect(try await hasher.digest(pin) != digest)
+    }
+
     @Test func rulesReportEverythingAtOnce() throws {
         var configuration = Configuration()
         configuration.timeLimit = Milliseconds(seconds: 3600)

@@ -1,3 +1,4 @@
+internal import CLinux
 package import Glibc
 
 /// What lies at a path, without following a link in its last part.
@@ -79,6 +80,13 @@ package func removeTree(_ path: String) throws {
 package func durableRename(_ old: String, to new: String) throws {
     guard rename(old, new) == 0 else { throw FileError.last("rename", old) }
     try syncDirectory(parentDirectory(new))
+}
+
+/// Renames where nothing has the new name yet; false where something has. It is not on the disk yet.
+package func renameIfFree(_ old: String, to new: String) throws -> Bool {
+    if hone_rename_noreplace(AT_FDCWD, old, AT_FDCWD, new) == 0 { return true }
+    guard hone_errno() == EEXIST else { throw FileError.last("rename", old) }
+    return false
 }
 
 /// The directory part of a path; `.` where there is none.

@@ -16,12 +16,16 @@ struct Drop {
     init(_ file: SpecificationFile, into spool: String) throws {
         let stamp = "\(UInt64(Date().timeIntervalSince1970 * 1000))-\(ProcessInfo.processInfo.processIdentifier)"
         let hidden = "\(spool)/.\(stamp)-\(file.dropName)"
-        // Two files of one name may be on their way at once.
-        let isTaken = fileKind("\(spool)/\(file.dropName)") != .missing
-        let name = isTaken ? "\(stamp)-\(file.dropName)" : file.dropName
         do {
             let inode = try Self.write(file.bytes, to: hidden)
-            guard rename(hidden, "\(spool)/\(name)") == 0 else { throw FileError.last("rename", hidden) }
+            var name = file.dropName
+            if try !renameIfFree(hidden, to: "\(spool)/\(name)") {
+                // Files of one name may be on their way at once; no two that are there have the same inode.
+                name = "\(stamp)-\(inode)-\(file.dropName)"
+                guard try renameIfFree(hidden, to: "\(spool)/\(name)") else {
+                    throw FileError(path: "\(spool)/\(name)", operation: "rename", code: EEXIST)
+                }
+            }
             request = DropRequest(name: name, inode: inode)
             self.spool = spool
         } catch let error as FileError {

@@ -28,9 +28,12 @@ struct SpecificationFile {
     static func check(_ path: String, paths: InputPathRule = .underRoots) throws -> SpecificationFile {
         let bytes = try readFile(path)
         let format: SpecFormat = path.hasSuffix(".json") ? .json : .yaml
+        let spec = try JobSpec.decode(bytes, format: format, paths: paths)
+        // The daemon looks at no other names.
+        let name = lastComponent(path)
+        let isSeen = SpecFormat(fileName: name) != nil && !name.hasPrefix(".")
         return SpecificationFile(
-            path: path, dropName: lastComponent(path), bytes: bytes,
-            spec: try JobSpec.decode(bytes, format: format, paths: paths))
+            path: path, dropName: isSeen ? name : "\(spec.name).yaml", bytes: bytes, spec: spec)
     }
 
     /// The same with what was asked for on the command line.

@@ -78,7 +78,7 @@ struct Submit: AsyncParsableCommand {
             throw ExitCode.noDaemon
         }
         // All are dropped before the first answer is waited for: a job may wait for one named after it.
-        let dropped = try found.map { (file: $0, drop: try Drop($0, into: spool)) }
+        let dropped = try drop(found, into: spool)
         var answers = try dropped.map { Submitted($0.file, try outcome(of: $0.drop)) }
         if !output.json { answers.forEach(report) }
         let isRefused = answers.contains { $0.outcome == .rejected }
@@ -87,6 +87,22 @@ struct Submit: AsyncParsableCommand {
         if output.json { try printJSON(answers) }
         if isRefused { throw ExitCode.refused }
         if wait { try JobsToWaitFor.judge(ended, isShown: !quiet && !output.json) }
+    }
+
+    /// Drops all; says which are there when one cannot be.
+    private func drop(_ files: [SpecificationFile], into spool: String) throws -> [(file: SpecificationFile, drop: Drop)] {
+        var dropped: [(file: SpecificationFile, drop: Drop)] = []
+        for file in files {
+            do {
+                dropped.append((file, try Drop(file, into: spool)))
+            } catch {
+                for earlier in dropped {
+                    Terminal.complain("\(earlier.file.path): submitted before that; it will run (hone ls)")
+                }
+                throw error
+            }
+        }
+        return dropped
     }
 
     /// What a running daemon makes of a dropped file. It waits on the disk where there is none, or where the daemon does

@@ -139,7 +139,9 @@ package struct QueueRebuild: Sendable {
         _ name: RunName, _ accepted: AcceptedFiles, _ waiting: inout [AcceptedFiles.Drop]
     ) throws -> RecoveredJob {
         let evidence = RunEvidence(root.run(name.id, name.name))
-        var resolved = try evidence.specification()
+        // One that a loss of power has left empty is missing: the file that was accepted says the same.
+        let written = Result { try evidence.specification() }
+        var resolved = (try? written.get()) ?? nil
         let digest = resolved.map { SHA256.hex(of: $0.bytes) }
         var source = accepted.source(of: name.id, specSHA256: digest)
         var isInDrop = false
@@ -155,6 +157,7 @@ package struct QueueRebuild: Sendable {
             resolved = (spec, spec.canonicalJSON())
         }
         guard let (spec, canonical) = resolved else {
+            _ = try written.get()
             throw FileError(path: evidence.run.spec, operation: "read", code: ENOENT)
         }
         guard spec.name == name.name else {

@@ -4,7 +4,8 @@ package import JobModel
 import JobQueue
 
 /// What the directory of a run tells about its job. Everything here is written by a worker or the daemon with a durable
-/// write, except `status.json`, which a crash of the machine may take back by a second.
+/// write, except `status.json`, which a crash of the machine may take back by a second, and `spec.json`, which is on the
+/// disk for certain when the job's first worker starts.
 struct RunEvidence {
     let run: RunDirectory
     let result: ResultRecord?

@@ -14,10 +14,14 @@ package struct DropName: Sendable, Hashable, Comparable {
     /// For people and the log; bytes that are not UTF-8 are replaced.
     package var display: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// The same name with every byte outside `[A-Za-z0-9._-]` replaced, as it is kept in accepted/ and rejected/.
+    /// The end of the name with every byte outside `[A-Za-z0-9._-]` replaced, as it is kept in accepted/ and rejected/:
+    /// short enough for what is put before and behind it there.
     package var cleaned: String {
-        String(decoding: bytes.map { Self.isPlain($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
+        String(decoding: bytes.suffix(160).map { Self.isPlain($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
     }
+
+    /// Whether it names an entry of a directory, and not a way elsewhere.
+    var isOne: Bool { !bytes.isEmpty && !bytes.contains(UInt8(ascii: "/")) && !bytes.contains(0) }
 
     /// Hidden names belong to writers that will rename when done.
     package var isHidden: Bool { bytes.first == UInt8(ascii: ".") }

@@ -71,11 +71,13 @@ package final class Shelf: Sendable {
         }
     }
 
-    /// Forces the content of a file that was written here to the disk; one that is gone needs nothing.
+    /// Forces the content of a file that was written here to the disk; one that is gone, or that somebody has put something
+    /// else in the place of, needs nothing.
     func force(_ name: String) throws {
-        let file = hone_openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0)
+        guard try DropDirectory.identity(in: descriptor, DropName(name))?.isRegular == true else { return }
+        let file = hone_openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0)
         guard file >= 0 else {
-            if hone_errno() == ENOENT { return }
+            if [ENOENT, ELOOP, EACCES, ENXIO].contains(hone_errno()) { return }
             throw FileError.last("open", "\(path)/\(name)")
         }
         defer { close(file) }

@@ -85,8 +85,13 @@ package struct SpoolWatcher {
 
     /// Looks at a name that somebody speaks of, whatever the kernel has told of it. A path is no name: it leads elsewhere.
     mutating func look(at name: DropName, now: Duration) {
-        guard !name.bytes.contains(UInt8(ascii: "/")), !name.bytes.contains(0) else { return }
+        guard name.isOne else { return }
         observe(name, now, cameByRename: false)
+    }
+
+    /// Whether a file of this inode lies at a name that somebody speaks of.
+    func holds(_ name: DropName, inode: Int64) -> Bool {
+        name.isOne && (try? directory.identity(of: name))?.inode == inode
     }
 
     /// Says that a file was dealt with.

@@ -6,7 +6,9 @@ import Logging
 extension Supervisor {
     /// What became of a file in the drop directory; nil if nothing is known after `patience`.
     package func outcome(of drop: DropRequest, patience: Duration) async -> DropAnswer? {
-        if let known = settledDrops[drop] { return known }
+        // A file that lies there is not that of the answer, even if it has the inode of one that is gone.
+        if !spool.holds(DropName(drop.name), inode: drop.inode), let known = settledDrops[drop] { return known }
+        guard !hasEnded else { return nil }
         spool.look(at: DropName(drop.name), now: time.monotonic)
         wake.signal()
         dropWaiters.newest += 1
@@ -48,6 +50,14 @@ extension Supervisor {
             try await showWaiting([job])
         } catch {
             logger.warning("job \(job) is not shown as it is: \(error)")
+        }
+    }
+
+    /// Nobody will know any more.
+    func giveUpDrops() {
+        hasEnded = true
+        for (drop, waiters) in dropWaiters.waiting {
+            for number in waiters.keys { giveUp(drop, number) }
         }
     }
 

@@ -86,13 +86,14 @@ extension Supervisor {
         }
     }
 
-    /// Checks files until the time is over; what is left comes again in the next turn.
+    /// Checks files until the time is over; what is left comes again in the next turn. A job that takes long to measure
+    /// ends the group of those before it.
     private func decide(_ files: [Seen]) async throws -> [Decided] {
         var decided: [Decided] = []
         let start = time.monotonic
         unfinished.isExact = false
         for (index, seen) in files.enumerated() {
-            if index >= Self.fewest, time.monotonic - start > Self.longest || isStopping { break }
+            if index >= Self.fewest || !decided.isEmpty, time.monotonic - start > Self.longest || isStopping { break }
             // Whoever may be refused for having too many is counted when the others are in the database.
             let owner = seen.file.identity.owner
             if decided.contains(where: \.isAccepted), !unfinished.allows(owner, configuration) { break }
@@ -169,8 +170,9 @@ extension Supervisor {
                 announce(drop.submission, drop.file)
                 if drop.submission.outcome == .accepted, let job = drop.submission.job { jobs.append(job) }
             } catch {
-                failure = error
-                break
+                // It comes again in a while; what it has against being moved is nothing to the others.
+                failure = failure ?? error
+                spool.lookAgain(drop.file.name, now: time.monotonic)
             }
         }
         try await showWaiting(jobs)

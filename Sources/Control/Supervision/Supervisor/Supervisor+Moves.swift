@@ -95,8 +95,7 @@ extension Supervisor {
 
     private func force(_ due: [OpenMoves.Move]) async {
         do {
-            // Waits for the disk, and the supervisor has other things to do.
-            try await Task.detached { try OpenMoves.force(due) }.value
+            try await DiskThreads.run { try OpenMoves.force(due) }
             Boundary.ingestAfterForce.reach()
             moves.putBack(due.map(\.submission), now: time.monotonic)
             recovered(Self.forcing)

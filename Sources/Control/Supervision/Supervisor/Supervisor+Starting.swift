@@ -179,12 +179,11 @@ extension Supervisor {
     /// From here on the directory holds what cannot be made again, so its name and what lies in it are on the disk first.
     private func force(_ run: RunDirectory) async throws {
         let runs = root.runs
-        // Waits for the disk, and the supervisor has other things to do.
-        try await Task.detached {
+        try await DiskThreads.run {
             try syncFile(run.spec)
             try syncDirectory(run.path)
             try syncDirectory(runs)
-        }.value
+        }
     }
 
     /// A job that was taken and could not be started: its attempt ends at once.

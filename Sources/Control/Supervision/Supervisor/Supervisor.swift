@@ -88,6 +88,8 @@ package actor Supervisor {
     var restingSince: Duration?
     var hasGivenBack = false
     var isStopping = false
+    /// Nothing is done any more.
+    var hasEnded = false
     var mustScan = false
     /// Something happened that may let a job start.
     var isQueueChanged = true
@@ -135,6 +137,7 @@ package actor Supervisor {
         await guarded("taking in drops") { try await ingestDrops() }
         await guarded("recording moves") { try await adoptLeftMoves() }
         announceReady()
+        defer { giveUpDrops() }
         let outcome = try await turnUntilTheEnd()
         await guarded("recording moves") { try await tendMoves(finally: true) }
         return outcome
