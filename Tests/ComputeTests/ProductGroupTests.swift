@@ -3,25 +3,26 @@ import Testing
 
 @Suite("Products that share their left side")
 struct ProductGroupTests {
-    private static let shapes = [(5, 40), (40, 70), (300, 33), (300, 600), (600, 1200)]
+    /// Rows, depth, and columns of the adapted linear: also more than are packed at a time.
+    private static let shapes = [(5, 40, 70), (40, 70, 70), (300, 33, 2000), (300, 600, 70), (600, 1200, 70)]
 
     /// What an adapted linear asks for: u = s x Aᵀ, then y = x Wᵀ + u Bᵀ, and a linear beside it that adds.
     private struct Adapted {
         let x, down, up, weight, other: Matrix
         let lowRank, y, z: Matrix
 
-        init(_ bench: Bench, rows: Int, depth: Int) {
+        init(_ bench: Bench, rows: Int, depth: Int, outputs: Int) {
             x = bench.normal(rows, depth, stream: 1, padding: 3)
-            (down, up) = (bench.normal(5, depth, stream: 2), bench.normal(70, 5, stream: 3))
-            (weight, other) = (bench.normal(70, depth, stream: 4), bench.normal(depth, 33, stream: 5))
-            let outputs = bench.zeros(rows, 120)
-            (lowRank, y, z) = (outputs.columns(100..<105), outputs.columns(0..<70), bench.normal(rows, 33, stream: 6))
+            (down, up) = (bench.normal(5, depth, stream: 2), bench.normal(outputs, 5, stream: 3))
+            (weight, other) = (bench.normal(outputs, depth, stream: 4), bench.normal(depth, 33, stream: 5))
+            let made = bench.zeros(rows, outputs + 50)
+            (lowRank, y, z) = (made.columns(outputs + 30..<outputs + 35), made.columns(0..<outputs), bench.normal(rows, 33, stream: 6))
         }
 
         func multiplyTogether(_ context: Context) {
             multiply(x.n, group: 3, context) { index in
                 switch index {
-                case 0: GroupedProduct(down.t, into: lowRank, scale: 0.5)
+                case 0: GroupedProduct(down.t, into: lowRank, scale: 0.3)
                 case 1: GroupedProduct(weight.t, into: y, further: .init(lowRank, up.t))
                 default: GroupedProduct(other.n, into: z, accumulate: true)
                 }
@@ -29,14 +30,14 @@ struct ProductGroupTests {
         }
     }
 
-    @Test(arguments: shapes, [1, 2, 3]) func groupIsItsProducts(shape: (Int, Int), threads: Int) throws {
+    @Test(arguments: shapes, [1, 2, 3]) func groupIsItsProducts(shape: (Int, Int, Int), threads: Int) throws {
         let bench = try Bench(threads: threads)
-        let adapted = Adapted(bench, rows: shape.0, depth: shape.1)
+        let adapted = Adapted(bench, rows: shape.0, depth: shape.1, outputs: shape.2)
         let before = adapted.z.values
         adapted.multiplyTogether(bench.context)
 
         let x = adapted.x.values
-        let lowRank = ReferenceMath.product(x, ReferenceMath.transposed(adapted.down.values)).map { $0.map { $0 / 2 } }
+        let lowRank = ReferenceMath.product(x, ReferenceMath.transposed(adapted.down.values)).map { $0.map { $0 * 0.3 } }
         let base = ReferenceMath.product(x, ReferenceMath.transposed(adapted.weight.values))
         let added = ReferenceMath.product(lowRank, ReferenceMath.transposed(adapted.up.values))
         let other = ReferenceMath.product(x, adapted.other.values)
@@ -46,10 +47,10 @@ struct ProductGroupTests {
     }
 
     @Test(.enabled(if: ThreadTeam.multipliesItself, "the library promises nothing"), arguments: shapes)
-    func groupsDoNotDependOnThreads(shape: (Int, Int)) throws {
+    func groupsDoNotDependOnThreads(shape: (Int, Int, Int)) throws {
         let results = try [1, 2, 5].map { threads in
             let bench = try Bench(threads: threads)
-            let adapted = Adapted(bench, rows: shape.0, depth: shape.1)
+            let adapted = Adapted(bench, rows: shape.0, depth: shape.1, outputs: shape.2)
             adapted.multiplyTogether(bench.context)
             return [adapted.lowRank, adapted.y, adapted.z].map(\.values)
         }

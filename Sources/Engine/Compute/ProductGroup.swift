@@ -30,7 +30,8 @@ package struct GroupedProduct: BitwiseCopyable {
     }
 }
 
-/// Products of one left side, in the order of their numbers. It is packed once for all of them, further depth costs no pass
+/// Products of one left side, in the order of their numbers. It is packed once for as many columns of all of them as are
+/// packed at a time, further depth costs no pass
 /// over c of its own, and few rows take one barrier in all, or two with further depth. The bits do not depend on the number of
 /// threads, nor those of a row on the number of rows while these are many enough for packed products.
 ///
@@ -39,12 +40,11 @@ package struct GroupedProduct: BitwiseCopyable {
 package func multiply(_ a: Operand, group count: Int, _ context: Context, _ product: (Int) -> GroupedProduct) {
     let team = context.team
     for index in 0..<count {
-        let (b, c) = (product(index).b, product(index).c)
-        precondition(
-            a.rows == c.rows && b.columns == c.columns && a.columns == b.rows,
-            "cannot multiply \(a.rows)×\(a.columns) by \(b.rows)×\(b.columns) into \(c.rows)×\(c.columns)")
+        let whole = product(index)
+        whole.requireShapes(a.rows, depth: a.columns, whole.b)
+        if let further = whole.further { whole.requireShapes(further.a.rows, depth: further.a.columns, further.b) }
     }
-    if a.rows >= fewestPackedTogether, (0..<count).allSatisfy({ product($0).isPacked(after: a, team) }) {
+    if a.rows >= fewestPackedTogether * team.threads, (0..<count).allSatisfy({ product($0).isPacked(after: a, team) }) {
         team.parallel(a.rows, grain: splitGrain) { rows in
             multiplyTogether(a.taking(rows: rows), count) { product($0).taking(rows: rows) }
         }
@@ -54,8 +54,8 @@ package func multiply(_ a: Operand, group count: Int, _ context: Context, _ prod
     multiply(a, group: count, where: { $0.further != nil }, team, product)
 }
 
-/// With fewer rows, packing every b on every thread costs more than packing a again.
-private let fewestPackedTogether = 256
+/// With fewer rows for each thread, packing every b on every thread costs more than packing a again.
+private let fewestPackedTogether = 128
 
 /// Some products of a group, each by itself, with barriers for all of them.
 private func multiply(
@@ -93,6 +93,12 @@ private func multiply(
 }
 
 extension GroupedProduct {
+    fileprivate func requireShapes(_ rows: Int, depth: Int, _ b: Operand) {
+        precondition(
+            rows == c.rows && b.columns == c.columns && depth == b.rows,
+            "cannot multiply \(rows)×\(depth) by \(b.rows)×\(b.columns) into \(c.rows)×\(c.columns)")
+    }
+
     /// Chosen for the whole product, as for one that is alone.
     fileprivate func kernel(after a: Operand, _ team: ThreadTeam) -> ProductKernel { ProductKernel(a, b, team.products) }
 

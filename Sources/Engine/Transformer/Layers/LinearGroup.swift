@@ -109,7 +109,8 @@ package struct LinearGroup {
         for bias in biases { addBias(bias.weight.value, to: y.columns(bias.columns), context) }
     }
 
-    /// Parameter gradients are added where wanted; `inputGradient` is overwritten.
+    /// Parameter gradients are added where wanted; `inputGradient` is overwritten before the input is read, so it must not be
+    /// the memory of `x`.
     package func backward(
         _ dy: Matrix, input x: Matrix, _ a: Activations, _ scratch: AdapterScratch, inputGradient dx: Matrix?,
         _ pass: Pass, _ context: Context

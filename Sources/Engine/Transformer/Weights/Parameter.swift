@@ -33,10 +33,10 @@ package struct Parameter: BitwiseCopyable, Sendable {
         context.gradients.contains(.parameters) ? gradient : nil
     }
 
-    /// gradient += scale · a · b, where wanted.
-    func accumulateGradient(_ a: Operand, _ b: Operand, scale: Real = 1, _ context: Context) {
+    /// gradient += a · b, where wanted.
+    func accumulateGradient(_ a: Operand, _ b: Operand, _ context: Context) {
         guard let gradient = wantedGradient(context) else { return }
-        multiply(a, b, into: gradient, accumulate: true, scale: scale, context)
+        multiply(a, b, into: gradient, accumulate: true, context)
     }
 
     /// Whether `next` begins where this one ends, in values and in gradients, so that both are one taller matrix.

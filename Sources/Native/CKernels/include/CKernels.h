@@ -151,7 +151,8 @@ typedef struct {
     hone_operand further_a, further_b;
     size_t further_depth; // 0 for none; at most hone_most_further_depth
 } hone_product;
-// As `hone_f32_multiply` for several products of one a, which is packed once for all of them. Rows of `further_a` may be
+// As `hone_f32_multiply` for several products of one a, which is packed once for as many of their columns as
+// are packed at a time. Rows of `further_a` may be
 // the same rows of an earlier product's c.
 int hone_f32_multiply_group(const hone_operand *a, const hone_product *products, size_t count, size_t rows,
                             size_t depth);
