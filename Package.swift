@@ -166,7 +166,9 @@ let testing: [Target] = [
     tests(
         "ControlSocketTests",
         ["ControlSocket", "Supervision", "JobQueue", "JobModel", "DurableFiles", "SeededRandom", lifecycle, logging]),
-    tests("EndToEndTests", ["JobModel", "DurableFiles", "SeededRandom", "honed", "hone", "hone-worker", grdb]),
+    tests(
+        "EndToEndTests",
+        ["Supervision", "JobModel", "DurableFiles", "SeededRandom", "honed", "hone", "hone-worker", grdb]),
 ]
 
 let package = Package(

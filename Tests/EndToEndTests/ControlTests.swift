@@ -150,6 +150,12 @@ struct ControlTests {
         try await endWell(daemon)
     }
 
+    @Test func allProgramsAreOfOneVersion() async throws {
+        for program in [Programs.command, Programs.daemon, Programs.worker] {
+            expect(0, try await run(program, ["--version"]), programBuild)
+        }
+    }
+
     @Test func whatIsSaidWithoutADaemon() async throws {
         let shop = try Workshop()
         try shop.write(SmallJob.pretrain("lm"), to: "lm.yaml")
@@ -196,7 +202,9 @@ struct ControlTests {
         try await endWell(daemon)
     }
 
-    @Test(arguments: ["control.before_commit", "control.after_commit"])
+    static let boundariesOfARequest = ["control.before_commit", "control.after_commit"]
+
+    @Test(arguments: boundariesOfARequest)
     func aDaemonThatDiesWhileItIsAsked(_ boundary: String) async throws {
         let shop = try Workshop()
         let daemon = try shop.daemon(["HONE_FAILPOINT": "\(boundary):kill"], [])

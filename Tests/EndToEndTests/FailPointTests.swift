@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import Supervision
 import Testing
 
 /// Death at every boundary between two durable operations. The boundaries are not listed here: an undisturbed run
@@ -38,10 +39,7 @@ struct FailPointTests {
 
     /// What an undisturbed run does not come by: a file that is refused.
     @Test func theDaemonThatRefuses() async throws {
-        let traced = try Workshop()
-        try traced.drop("nonsense", as: "bad.yaml")
-        _ = try await traced.settle(["HONE_FAILPOINT_TRACE": "\(traced.root)/trace"])
-        let names = try traced.trace().filter { $0.hasPrefix("reject.") }
+        let names = try await boundariesOfARefusal()
         #expect(names.count >= 4, "\(names)")
         for name in names {
             let shop = try Workshop()
@@ -62,10 +60,7 @@ struct FailPointTests {
     /// And one that finds attempts of the last daemon.
     @Test func theDaemonThatRecovers() async throws {
         let expected = try await UndisturbedRun.shared.fingerprints()
-        let traced = try Workshop()
-        try await traced.killInMidAttempt()
-        _ = try await traced.settle(["HONE_FAILPOINT_TRACE": "\(traced.root)/trace"])
-        let names = try traced.trace().filter { $0.hasPrefix("recovery.") }
+        let names = try await boundariesOfARecovery()
         #expect(names.count >= 2, "\(names)")
         for name in names {
             let shop = try Workshop()
@@ -77,6 +72,30 @@ struct FailPointTests {
             try shop.check(["lm", "align"], equal: expected)
             #expect(try shop.query("SELECT count(*) FROM submissions WHERE file_state <> 'moved'") == "0", "\(name)")
         }
+    }
+
+    /// What no run above passes, requests do, in `ControlTests`.
+    @Test func noBoundaryOfTheDaemonIsForgotten() async throws {
+        var passed = Set(try await boundaries(ofWorker: false))
+        passed.formUnion(try await boundariesOfARefusal())
+        passed.formUnion(try await boundariesOfARecovery())
+        passed.formUnion(ControlTests.boundariesOfARequest)
+        let all = Set(Boundary.allCases.map(\.rawValue))
+        #expect(all.subtracting(passed) == [], "nobody kills the daemon there")
+    }
+
+    private func boundariesOfARefusal() async throws -> [String] {
+        let shop = try Workshop()
+        try shop.drop("nonsense", as: "bad.yaml")
+        _ = try await shop.settle(["HONE_FAILPOINT_TRACE": "\(shop.root)/trace"])
+        return try shop.trace().filter { $0.hasPrefix("reject.") }
+    }
+
+    private func boundariesOfARecovery() async throws -> [String] {
+        let shop = try Workshop()
+        try await shop.killInMidAttempt()
+        _ = try await shop.settle(["HONE_FAILPOINT_TRACE": "\(shop.root)/trace"])
+        return try shop.trace().filter { $0.hasPrefix("recovery.") }
     }
 
     /// The names of the boundaries that the daemon, or its workers, pass in an undisturbed run.

@@ -62,7 +62,7 @@ struct AttemptCommand: ParsableCommand {
         let run = JobRun(
             spec, in: directory,
             identity: RunIdentity(job: start.job, fence: start.fence, specSha256: start.specSha256),
-            team: try ThreadTeam(threads: max(1, start.threads), products: spec.products), build: WorkerBuild.name, stop: stop,
+            team: try ThreadTeam(threads: max(1, start.threads), products: spec.products), build: programBuild, stop: stop,
             observer: observer)
         return try run.run(JobInputs(start.inputs)) { ProcessSetting.usage() }
     }

@@ -1,12 +1,13 @@
 import ArgumentParser
 import Glibc
+import JobModel
 
 /// The engine as a process: one attempt at a job, or one question to a model.
 @main
 struct HoneWorker: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hone-worker", abstract: "Runs one attempt at a job. Started by honed and hone.",
-        version: WorkerBuild.name, subcommands: [
+        version: programBuild, subcommands: [
             AttemptCommand.self, PlanCommand.self, Score.self, Generate.self, Importance.self, Inspect.self,
             Compress.self, Ask.self,
         ],
@@ -25,9 +26,4 @@ struct HoneWorker: ParsableCommand {
             exit(withError: error)
         }
     }
-}
-
-/// The version that the protocol and checkpoints carry.
-enum WorkerBuild {
-    static let name = "hone 0.1.0"
 }

@@ -41,7 +41,7 @@ enum ProcessSetting {
         HelloEvent(
             pid: getpid(), startTicks: startTicks(),
             bootId: text("/proc/sys/kernel/random/boot_id").map { String($0.prefix { $0 != "\n" }) } ?? "",
-            build: WorkerBuild.name)
+            build: programBuild)
     }
 
     /// Processor time and largest resident size, as the kernel accounts them in /proc.

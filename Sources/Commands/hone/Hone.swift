@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobModel
 
 /// What a person types.
 @main
@@ -13,6 +14,7 @@ struct Hone: AsyncParsableCommand {
             Exit status: 0 ok; 1 a job failed; 2 usage; 3 no such job; 4 the daemon is not running; 5 refused; \
             75 a run was stopped and its last step saved; 78 configuration.
             """,
+        version: programBuild,
         subcommands: [],
         groupedSubcommands: [
             CommandGroup(name: "Jobs", subcommands: [Run.self, Submit.self, Validate.self, Methods.self]),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import JobModel
 import Supervision
 import Systemd
 
@@ -14,6 +15,7 @@ struct Honed: AsyncParsableCommand {
             did not succeed; 69 another daemon works on this root; 78 the configuration, the database or the installation \
             is not usable.
             """,
+        version: programBuild,
         subcommands: [Run.self, CheckConfig.self, Reload.self], defaultSubcommand: Run.self)
 }
 

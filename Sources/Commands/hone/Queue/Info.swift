@@ -15,6 +15,7 @@ struct Info: ParsableCommand {
     @OptionGroup var root: RootOption
 
     private struct Facts: Encodable {
+        let version: String
         let root: String
         let spool: String
         let database: String
@@ -34,6 +35,7 @@ struct Info: ParsableCommand {
         if output.json { return try printJSON(facts) }
         var table = Table([("", .left), ("", .left)])
         func add(_ name: String, _ value: String) { table.add([Table.Cell(name, .faint), Table.Cell(value)]) }
+        add("version", facts.version)
         add("runs", facts.root)
         add("drop jobs into", facts.spool)
         add("database", facts.database)
@@ -60,8 +62,8 @@ struct Info: ParsableCommand {
         let machine = try Configuration.load(place).0.machine()
         let standing = try? DaemonClient(place).get(DaemonRecord.self, "/v1/info")
         return Facts(
-            root: place.runs, spool: place.spool, database: place.databaseFile, daemon: try standing?.pid ?? DaemonLock.holder(place), socket: place.socket,
-            standing: standing,
+            version: programVersion, root: place.runs, spool: place.spool, database: place.databaseFile,
+            daemon: try standing?.pid ?? DaemonLock.holder(place), socket: place.socket, standing: standing,
             cores: machine.cores, memory: machine.memory,
             matrixKernels: WorkerEnvironment.blasKernels(WorkerEnvironment.processorFlags()),
             worker: try? Engine.locate(),
