@@ -118,13 +118,14 @@ let testing: [Target] = [
     .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
     .target(name: "TestFolders", dependencies: ["DurableFiles"], path: "Tests/TestFolders", swiftSettings: strict),
     .target(
-        name: "TestSupport", dependencies: ["Compute", "Safetensors", "Transformer", "JSON", "DurableFiles"],
+        name: "TestSupport",
+        dependencies: ["Compute", "Safetensors", "Transformer", "JSON", "DurableFiles", "TestFolders"],
         path: "Tests/TestSupport", swiftSettings: strict),
     tests("JSONTests", ["JSON", "SeededRandom"]),
     tests("ComputeTests", ["Compute", "CKernels", "TestSupport"]),
     tests("SafetensorsTests", ["Safetensors", "DurableFiles", "TestFolders"]),
     tests("TokenizationTests", ["Tokenization", "TestFolders"]),
-    tests("ChatTemplatesTests", ["ChatTemplates"]),
+    tests("ChatTemplatesTests", ["ChatTemplates", "TestFolders"]),
     tests(
         "TransformerTests",
         ["Transformer", "Compute", "Safetensors", "JSON", "DurableFiles", "CMalloc", "TestFolders", "TestSupport"]),
@@ -141,8 +142,8 @@ let testing: [Target] = [
     tests(
         "TrainingTests",
         [
-            "Training", "Transformer", "Alignment", "Datasets", "Compute", "Safetensors", "JobModel", "DurableFiles",
-            "TestFolders", "TestSupport",
+            "Training", "ContextCompression", "Transformer", "Alignment", "Datasets", "Compute", "Safetensors",
+            "JobModel", "DurableFiles", "TestFolders", "TestSupport",
         ]),
     tests(
         "GoldenTests",
@@ -157,12 +158,12 @@ let testing: [Target] = [
             "JobModel", "Safetensors", "Datasets", "Tokenization", "ChatTemplates", "Transformer", "ContextCompression",
             "Training", "Supervision", "Compute", "DurableFiles", "SeededRandom", "TestFolders",
         ]),
-    tests("DurableFilesTests", ["DurableFiles", "CDigest"]),
-    tests("JobQueueTests", ["JobQueue", "JobModel", grdb]),
+    tests("DurableFilesTests", ["DurableFiles", "CDigest", "TestFolders"]),
+    tests("JobQueueTests", ["JobQueue", "JobModel", "SeededRandom", "TestFolders", grdb]),
     tests("SystemdTests", ["Systemd"]),
     tests(
         "SupervisionTests",
-        ["Supervision", "JobQueue", "JobModel", "DurableFiles", "CLinux", "SeededRandom", logging]),
+        ["Supervision", "JobQueue", "JobModel", "DurableFiles", "CLinux", "SeededRandom", "TestFolders", logging]),
     tests(
         "ControlSocketTests",
         ["ControlSocket", "Supervision", "JobQueue", "JobModel", "DurableFiles", "SeededRandom", lifecycle, logging]),

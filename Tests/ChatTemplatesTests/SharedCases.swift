@@ -1,16 +1,10 @@
 import ChatTemplates
 import Foundation
+import TestFolders
 
 /// Renderings by transformers that are not part of the repository.
-///
-/// `HONE_SHARED` names their folder; it defaults to `shared` beside the package.
 enum SharedCases {
-    static let directory: String = {
-        if let path = ProcessInfo.processInfo.environment["HONE_SHARED"] { return path }
-        let package = URL(fileURLWithPath: #filePath)
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        return package.deletingLastPathComponent().appendingPathComponent("shared").path
-    }()
+    static let directory = sharedFolder
 
     static let casesFile = directory + "/data/chat_template_cases.jsonl"
     static let templatesFile = directory + "/data/chat_templates/templates.json"

@@ -21,11 +21,11 @@ struct RequestFuzzTests {
         "POST /v1/jobs/1/prio HTTP/1.1\r\nHost: hone\r\nConnection: close\r\nContent-Length: 15\r\n\r\n{\"priority\": 7}",
         "POST /v1/jobs/2/hold HTTP/1.0\r\nHost: hone\r\nContent-Length: 0\r\n\r\n",
         "POST /v1/jobs/first/release HTTP/1.0\r\nHost: hone\r\n\r\n",
-        "POST /v1/drops HTTP/1.0\r\nHost: hone\r\nContent-Length: 32\r\n\r\n{\"name\": \"a.yaml\", \"inode\": 1234}",
+        "POST /v1/drops HTTP/1.0\r\nHost: hone\r\nContent-Length: 33\r\n\r\n{\"name\": \"a.yaml\", \"inode\": 1234}",
         "POST /v1/jobs/1/edit HTTP/1.1\r\nHost: hone\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
             + "8\r\nname: a\n\r\n12\r\nmethod: sft\nhold: \r\n0\r\n\r\n",
         "POST /v1/forecast HTTP/1.0\r\nHost: hone\r\nContent-Length: 28\r\n\r\nname: a\nmethod: sft\nhold: 1\n",
-        "POST /v1/queues/default HTTP/1.0\r\nHost: hone\r\nContent-Length: 14\r\n\r\n{\"priority\": 7}",
+        "POST /v1/queues/default HTTP/1.0\r\nHost: hone\r\nContent-Length: 15\r\n\r\n{\"priority\": 7}",
         "POST /v1/undrain HTTP/1.0\r\nHost: hone\r\n\r\n",
     ]
     private static let words = [

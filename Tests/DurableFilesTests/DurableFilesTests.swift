@@ -1,21 +1,9 @@
 import CDigest
 import Glibc
+import TestFolders
 import Testing
 
 @testable import DurableFiles
-
-/// A directory of its own for one test, removed afterwards.
-final class Scratch {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/hone-durable-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw FileError.last("mkdtemp", "/tmp") }
-        path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
-    }
-
-    deinit { try? removeTree(path) }
-}
 
 @Suite struct DigestTests {
     @Test(arguments: [
@@ -48,7 +36,7 @@ final class Scratch {
     }
 
     @Test func fileDigestEqualsDigestOfBytes() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let bytes = (0..<3_000_001).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         try durableWrite(bytes, to: scratch.path + "/big")
         let (hex, count) = try SHA256.hex(ofFile: scratch.path + "/big")
@@ -59,7 +47,7 @@ final class Scratch {
 
 @Suite struct DurableWriteTests {
     @Test func replacesAndLeavesNoTemporaryFile() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let path = scratch.path + "/status.json"
         try durableWrite("one", to: path)
         try durableWrite("two", to: path)
@@ -75,7 +63,7 @@ final class Scratch {
     }
 
     @Test func createdOnceAndNeverReplaced() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         try durableCreate(Array("first".utf8), at: scratch.path + "/result.json")
         let error = #expect(throws: FileError.self) {
             try durableCreate(Array("second".utf8), at: scratch.path + "/result.json")
@@ -86,7 +74,7 @@ final class Scratch {
     }
 
     @Test func readingRefusesMoreThanTheLimit() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         try durableWrite("12345", to: scratch.path + "/f")
         #expect(throws: FileError.self) { try readFile(scratch.path + "/f", limit: 4) }
     }
@@ -94,7 +82,7 @@ final class Scratch {
 
 @Suite struct DurableDirectoryTests {
     @Test func appearsWholeWithDigests() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         var directory = try DurableDirectory(in: scratch.path, name: "step-1", temporaryName: ".tmp-step-1")
         try directory.add("a", "hello")
         try directory.add("b") { file in
@@ -111,7 +99,7 @@ final class Scratch {
     }
 
     @Test func takesThePlaceOfWhatIsThereWhenAsked() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         for text in ["first", "second"] {
             var directory = try DurableDirectory(in: scratch.path, name: "done", temporaryName: ".tmp")
             try directory.add(text, text)
@@ -122,7 +110,7 @@ final class Scratch {
     }
 
     @Test func neverReplacesWhatIsThere() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         try makeDirectory(scratch.path + "/done")
         try durableWrite("mine", to: scratch.path + "/done/a")
         var directory = try DurableDirectory(in: scratch.path, name: "done", temporaryName: ".tmp")
@@ -139,7 +127,7 @@ final class Scratch {
     }
 
     @Test func startsAfreshOverLeftovers() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         try makeDirectory(scratch.path + "/.tmp/deep")
         try durableWrite("old", to: scratch.path + "/.tmp/deep/file")
         let directory = try DurableDirectory(in: scratch.path, name: "d", temporaryName: ".tmp")
@@ -149,7 +137,7 @@ final class Scratch {
 
 @Suite struct FileLockTests {
     @Test func secondHolderIsRefusedUntilTheFirstIsGone() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let path = scratch.path + "/run.lock"
         do {
             guard let lock = try FileLock.acquire(path) else {
@@ -167,7 +155,7 @@ final class Scratch {
 
 @Suite struct AppendFileTests {
     @Test func cutsBackAndGoesOn() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         let path = scratch.path + "/metrics.jsonl"
         var offset = 0
         do {
@@ -185,7 +173,7 @@ final class Scratch {
     }
 
     @Test func refusesAFileShorterThanTheCheckpointSays() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         do {
             _ = try AppendFile(scratch.path + "/m", cutTo: 10)
             Issue.record("cut a file to more than its length")
@@ -197,7 +185,7 @@ final class Scratch {
 
 @Suite struct FileTreeTests {
     @Test func removingATreeDoesNotFollowLinks() throws {
-        let scratch = try Scratch()
+        let scratch = try TestFolder()
         try makeDirectory(scratch.path + "/keep")
         try durableWrite("x", to: scratch.path + "/keep/file")
         try makeDirectory(scratch.path + "/gone/sub")

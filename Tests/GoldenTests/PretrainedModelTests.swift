@@ -1,6 +1,7 @@
 import Compute
 import DurableFiles
 import JSON
+import TestFolders
 import TestSupport
 import Testing
 import Transformer

@@ -1,6 +1,7 @@
 import Foundation
 import JobModel
 import JobQueue
+import TestFolders
 
 /// What tests submit.
 enum Fixtures {
@@ -42,21 +43,16 @@ enum Fixtures {
     }
 }
 
-/// A directory that is gone at the end of the test.
-final class ScratchDirectory {
-    let path: String
-
-    init() throws {
-        path = NSTemporaryDirectory() + "/hone-queue-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
+extension TestFolder {
     var database: String { path + "/queue.db" }
 }
 
 extension JobStore {
+    /// Records a setting; nil removes it.
+    func setSetting(_ name: String, to value: String?, actor: String, now: Timestamp) async throws {
+        _ = try await changeSetting(name, actor: actor, now: now) { _ in value }
+    }
+
     /// Submits a job and gives its number.
     func add(_ name: String, _ lines: String = "", uid: Int64 = 1000, hashed: Bool = true) async throws -> Int64 {
         let inode = try await lastSequence() + 1000

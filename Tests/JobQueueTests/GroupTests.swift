@@ -1,18 +1,9 @@
 import GRDB
 import JobModel
+import SeededRandom
 import Testing
 
 @testable import JobQueue
-
-/// Numbers that come again with the seed.
-private struct Sequence: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 29)
-    }
-}
 
 /// Many files in one transaction, and what is kept in memory beside the database.
 @Suite struct GroupTests {
@@ -52,7 +43,7 @@ private struct Sequence: RandomNumberGenerator {
 
     /// Whatever happens to jobs, the scheduler gets what the database has.
     @Test(arguments: 0..<5) func whatIsKeptInMemoryIsWhatIsThere(_ seed: Int) async throws {
-        var random = Sequence(state: UInt64(seed) + 1)
+        var random = SplitMix64(UInt64(seed))
         var running: [Int64: Int64] = [:]
         for number in 0..<120 {
             let job = try await store.add("j\(number)", number % 7 == 0 ? "after: j\(number - 7)" : "", hashed: number % 5 != 0)

@@ -1,14 +1,15 @@
 import Foundation
 import GRDB
 import JobModel
+import TestFolders
 import Testing
 
 @testable import JobQueue
 
 @Suite struct OpeningTests {
-    let directory: ScratchDirectory
+    let directory: TestFolder
 
-    init() throws { directory = try ScratchDirectory() }
+    init() throws { directory = try TestFolder() }
 
     private func refusal() -> (reason: String, copies: String?)? {
         do {

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import JobModel
+import TestFolders
 import Testing
 
 @testable import JobQueue
@@ -143,7 +144,7 @@ import Testing
     }
 
     @Test func theConnectionKeepsWhatItCommits() throws {
-        let directory = try ScratchDirectory()
+        let directory = try TestFolder()
         let disk = try DatabaseQueue(path: directory.database, configuration: QueueConnection.writing())
         let settings = try disk.read { database in
             try ["synchronous", "journal_mode", "trusted_schema", "foreign_keys"].map {

@@ -1,5 +1,6 @@
 import Glibc
 import JobModel
+import TestFolders
 import Testing
 
 @testable import Supervision
@@ -119,7 +120,7 @@ struct AttemptTests {
 @Suite("Logs of attempts")
 struct LogCapTests {
     @Test func aLongLogKeepsItsLastPiece() throws {
-        let place = try TestDirectory()
+        let place = try TestFolder()
         let path = "\(place.path)/attempt.log"
         let line = String(repeating: "x", count: 1023) + "\n"
         try place.write(String(repeating: line, count: 3000) + "the end\n", to: "attempt.log")

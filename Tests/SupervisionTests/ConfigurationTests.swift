@@ -1,14 +1,15 @@
 import JobModel
+import TestFolders
 import Testing
 
 @testable import Supervision
 
 @Suite("Configuration")
 struct ConfigurationTests {
-    private let place: TestDirectory
+    private let place: TestFolder
     private var root: Root { .under(place.path) }
 
-    init() throws { place = try TestDirectory() }
+    init() throws { place = try TestFolder() }
 
     @Test func withoutFilesEverythingHasItsDefault() throws {
         let (configuration, origins) = try Configuration.load(root)

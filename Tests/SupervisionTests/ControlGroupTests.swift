@@ -1,15 +1,16 @@
 import DurableFiles
 import JobModel
+import TestFolders
 import Testing
 
 @testable import Supervision
 
 /// Control groups on a directory that stands for the kernel's.
 @Suite struct ControlGroupTests {
-    let place: TestDirectory
+    let place: TestFolder
 
     init() throws {
-        place = try TestDirectory()
+        place = try TestFolder()
         try place.make("system.slice/honed.service")
         try kernelFiles(in: "system.slice/honed.service")
         try place.write("cpuset cpu io memory hugetlb pids\n", to: "system.slice/honed.service/cgroup.controllers")

@@ -1,6 +1,7 @@
 import DurableFiles
 import JobModel
 import JobQueue
+import TestFolders
 import Testing
 
 @testable import Supervision

@@ -1,16 +1,17 @@
 import DurableFiles
 import Glibc
+import TestFolders
 import Testing
 
 @testable import Supervision
 
 @Suite("Daemon lock")
 struct DaemonLockTests {
-    private let place: TestDirectory
+    private let place: TestFolder
     private let root: Root
 
     init() throws {
-        place = try TestDirectory()
+        place = try TestFolder()
         root = .under(place.path)
         try root.prepare()
     }

@@ -1,16 +1,17 @@
 import Glibc
 import JobModel
+import TestFolders
 import Testing
 
 @testable import Supervision
 
 @Suite("Inputs")
 struct InputTests {
-    private let place: TestDirectory
+    private let place: TestFolder
     private var root: Root { .under(place.path) }
 
     init() throws {
-        place = try TestDirectory()
+        place = try TestFolder()
         try Root.under(place.path).prepare()
         try place.make("models/base/nested")
         try place.write("{}", to: "models/base/config.json")

@@ -1,6 +1,7 @@
 import DurableFiles
 import Glibc
 import JobModel
+import TestFolders
 import Testing
 
 @testable import Supervision
@@ -8,11 +9,11 @@ import Testing
 /// The launcher against scripted workers, good and bad.
 @Suite("Local launcher")
 struct LauncherTests {
-    private let place: TestDirectory
+    private let place: TestFolder
     private let run: RunDirectory
 
     init() throws {
-        place = try TestDirectory()
+        place = try TestFolder()
         try place.make("run")
         run = RunDirectory("\(place.path)/run")
     }

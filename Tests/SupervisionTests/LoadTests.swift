@@ -2,6 +2,7 @@ import DurableFiles
 import JobModel
 import JobQueue
 import Logging
+import TestFolders
 import Testing
 
 @testable import Supervision
@@ -42,7 +43,7 @@ import Testing
 
     /// More files than one scan looks at are all taken in without waiting for the next scan.
     @Test func aFloodIsTakenInWhole() throws {
-        let place = try TestDirectory()
+        let place = try TestFolder()
         try place.make("jobs")
         var settings = SpoolWatcher.Settings()
         settings.usesInotify = false
@@ -64,13 +65,17 @@ import Testing
     }
 
     @Test func manyNamesThatAreNoJobsAreNotScannedWithoutAPause() throws {
-        let place = try TestDirectory()
+        let place = try TestFolder()
         try Root.under(place.path).prepare()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var watcher = try SpoolWatcher("\(place.path)/jobs", logger: logger) {}
         for number in 0..<DropDirectory.scanLimit { try place.write("x", to: "jobs/\(number).txt") }
         #expect(try watcher.poll(now: .seconds(1), scanning: true).isEmpty)
         #expect(watcher.deadline > .seconds(1))
+        // And they hide no job, wherever the file system lists it.
+        for name in ["a", "m", "z"] { try place.write("x", to: "jobs/\(name).yaml") }
+        #expect(try watcher.poll(now: .seconds(2), scanning: true).isEmpty)
+        #expect(try watcher.poll(now: .seconds(4)).count == 3)
     }
 
     @Test func oneUserCannotFillTheQueueInOneTurn() async throws {

@@ -1,5 +1,6 @@
 import JobModel
 import Synchronization
+import TestFolders
 import Testing
 
 @testable import Supervision
@@ -16,7 +17,7 @@ import Testing
     }
 
     @Test func jobsThatDifferInNameOnlyAreMeasuredOnce() async throws {
-        let place = try TestDirectory()
+        let place = try TestFolder()
         try place.write("rows", to: "rows.jsonl")
         let inputs = [InputRole.trainingData: "\(place.path)/rows.jsonl"]
         let counting = Counting()

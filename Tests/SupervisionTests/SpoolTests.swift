@@ -2,6 +2,7 @@ import CLinux
 import DurableFiles
 import Glibc
 import Logging
+import TestFolders
 import Testing
 
 @testable import Supervision
@@ -9,10 +10,10 @@ import Testing
 /// Every way a file can come in, with and without events from the kernel.
 @Suite("Drop directory")
 struct SpoolTests {
-    private let place: TestDirectory
+    private let place: TestFolder
 
     init() throws {
-        place = try TestDirectory()
+        place = try TestFolder()
         try place.make("jobs")
     }
 

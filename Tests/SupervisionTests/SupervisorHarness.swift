@@ -2,13 +2,14 @@ import DurableFiles
 import JobModel
 import JobQueue
 import Logging
+import TestFolders
 import Testing
 
 @testable import Supervision
 
 /// A supervisor over a real directory and a real queue in memory, with workers and time in the hands of the test.
 final class SupervisorHarness {
-    let place: TestDirectory
+    let place: TestFolder
     let root: Root
     let store: SQLiteJobStore
     let launcher = FakeLauncher()
@@ -21,7 +22,7 @@ final class SupervisorHarness {
     private let memory: Int64
 
     init(cores: Int = 4, memory: Int64 = 1 << 30) throws {
-        place = try TestDirectory()
+        place = try TestFolder()
         root = .under(place.path)
         try root.prepare()
         try place.make("models/base")

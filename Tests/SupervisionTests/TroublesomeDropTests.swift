@@ -2,6 +2,7 @@ import DurableFiles
 import Glibc
 import JobModel
 import JobQueue
+import TestFolders
 import Testing
 
 @testable import Supervision

@@ -1,10 +1,6 @@
-#if canImport(Glibc)
-    internal import Glibc
-#else
-    internal import Musl
-#endif
 internal import DurableFiles
 internal import JSON
+internal import TestFolders
 internal import Transformer
 
 /// A folder of golden numbers: models, and fixtures whose index files say what they hold. `HONE_ORACLES` names it;
@@ -45,21 +41,5 @@ package struct OracleDirectory: Sendable {
     package func model(_ name: String) -> String { path + "/models/" + name }
 }
 
-/// The root of the package, from this file's place in it.
-package let packageRoot: String = {
-    let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
-    return parts.dropLast(3).joined(separator: "/")
-}()
-
-/// Folder of data that is not in the repository: `HONE_SHARED`, by default beside the package.
-package let sharedFolder: String = environment("HONE_SHARED") ?? packageRoot + "/../shared"
-
 /// Whether a path exists: for tests that need shared data.
 package func exists(_ path: String) -> Bool { fileKind(path) != .missing }
-
-/// The value of an environment variable, unless it is empty.
-package func environment(_ name: String) -> String? {
-    guard let value = getenv(name) else { return nil }
-    let text = String(cString: value)
-    return text.isEmpty ? nil : text
-}

@@ -1,15 +1,9 @@
 import Foundation
+import TestFolders
 
 /// Real tokenizers and expected ids that are not part of the repository.
-///
-/// `HONE_SHARED` names their folder; it defaults to `shared` beside the package.
 enum SharedData {
-    static let directory: String = {
-        if let path = ProcessInfo.processInfo.environment["HONE_SHARED"] { return path }
-        let package = URL(fileURLWithPath: #filePath)
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        return package.deletingLastPathComponent().appendingPathComponent("shared").path
-    }()
+    static let directory = sharedFolder
 
     static let conformanceFile = directory + "/data/tokenizer_conformance.jsonl"
 
