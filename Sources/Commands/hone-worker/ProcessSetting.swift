@@ -24,11 +24,19 @@ enum ProcessSetting {
         put("500", in: "/proc/self/oom_score_adj")
         _ = hone_limit_core_size(0)
         _ = hone_limit_open_files(4096)
-        let wanted = start.cpus.map { Int32($0) }
-        if !wanted.isEmpty, hone_set_affinity(0, wanted, Int32(wanted.count)) != 0 {
-            complain("cannot run on processors \(start.cpus) alone: \(String(cString: strerror(hone_errno())))")
-        }
+        bind(to: start.cpus)
         return (processors(), cgroup)
+    }
+
+    /// Threads that are there already (one waits for commands) are bound like this one; later ones take it over.
+    private static func bind(to cpus: [Int]) {
+        guard !cpus.isEmpty else { return }
+        let wanted = cpus.map { Int32($0) }
+        let threads = ((try? directoryNames("/proc/self/task")) ?? ["0"]).compactMap { Int32($0) }
+        for thread in threads
+        where hone_set_affinity(thread, wanted, Int32(wanted.count)) != 0 && hone_errno() != ESRCH {
+            complain("cannot run on processors \(cpus) alone: \(String(cString: strerror(hone_errno())))")
+        }
     }
 
     static func processors() -> [Int] {
