@@ -22,7 +22,7 @@ struct LogTests {
         #expect(
             entries == [
                 "MESSAGE=job 4 accepted _UID=0", "PRIORITY=5", "SYSLOG_IDENTIFIER=honed",
-                "MESSAGE_ID=f57f4b9dc55a4027bce6de45ec782011", "HONE_JOB_ID=4", "HONE_JOB_NAME=a b",
+                "MESSAGE_ID=f57f4b9dc55a4027bce6de45ec782011", "HONE_EVENT=job accepted", "HONE_JOB_ID=4", "HONE_JOB_NAME=a b",
             ])
     }
 

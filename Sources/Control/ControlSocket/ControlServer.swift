@@ -3,7 +3,7 @@ package import Logging
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
-package import ServiceLifecycle
+internal import ServiceLifecycle
 internal import Supervision
 
 /// HTTP over a Unix socket: `curl --unix-socket /run/hone/hone.sock http://hone/v1/jobs`.

@@ -214,11 +214,6 @@ extension JobStore {
         }
     }
 
-    /// Records a setting that outlives the daemon; nil removes it.
-    package func setSetting(_ name: String, to value: String?, actor: String, now: Timestamp) async throws {
-        _ = try await changeSetting(name, actor: actor, now: now) { _ in value }
-    }
-
     /// Records what the owner wants, whether the job runs or waits.
     package func setWish(
         _ wish: JobWish, for job: Int64, actor: String, now: Timestamp

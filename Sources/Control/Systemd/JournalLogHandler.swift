@@ -40,7 +40,7 @@ package struct JournalLogHandler: LogHandler {
             guard let field else { continue }
             if field == .event {
                 guard let event = JournalEvent(rawValue: value) else { continue }
-                entries.append("MESSAGE_ID=\(event.messageID)")
+                entries += ["MESSAGE_ID=\(event.messageID)", "HONE_EVENT=\(event.rawValue)"]
             } else {
                 entries.append("\(field.journalName)=\(value)")
             }

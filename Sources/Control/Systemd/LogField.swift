@@ -23,7 +23,7 @@ package enum LogField: String, Sendable, CaseIterable {
     case workerProcess = "pid"
     case errno
 
-    /// The name in the journal. `event` is translated to a MESSAGE_ID by the handler.
+    /// The name in the journal. The handler gives `event` as MESSAGE_ID, and by name as HONE_EVENT.
     package var journalName: String {
         switch self {
         case .event: "MESSAGE_ID"

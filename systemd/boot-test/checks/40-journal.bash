@@ -10,6 +10,7 @@ check "HONE_JOB_ID= finds the lines of one job" "$(journal -u honed HONE_JOB_ID=
 check_match "and they tell its story" "$(journal -u honed HONE_JOB_ID=1 -o cat | paste -sd' ')" 'job 1 .*runs.*succeeded'
 check "HONE_JOB_NAME= as well" "$(journal HONE_JOB_NAME=plain MESSAGE_ID=$job_succeeded -o cat | wc -l)" 1
 check "events have their MESSAGE_ID" "$(journal -u honed MESSAGE_ID=$job_accepted HONE_JOB_ID=1 -o cat | wc -l)" 1
+check "and their name" "$(journal -u honed HONE_EVENT="job accepted" HONE_JOB_ID=1 -o cat | wc -l)" 1
 check_match "journalctl -x explains and says what to type next" "$(journal -x HONE_JOB_ID=1)" 'hone show 1'
 check_match "and names the job in its subject" "$(journal -x HONE_JOB_ID=1)" 'Subject: Job 1 \(plain\) succeeded'
 check "changes of state are notices" "$(journal MESSAGE_ID=$job_succeeded HONE_JOB_ID=1 -o json --output-fields=PRIORITY | grep -o '"PRIORITY":"[0-9]"')" '"PRIORITY":"5"'

@@ -21,17 +21,21 @@ struct Edit: ParsableCommand {
     @Option(help: ArgumentHelp("The new specification.", valueName: "file"))
     var file: String?
 
+    @OptionGroup var silence: QuietOption
     @OptionGroup var output: JSONOption
     @OptionGroup var root: RootOption
 
     func run() throws {
         let client = DaemonClient(root.place)
         let path = "/v1/jobs/\(DaemonClient.segment(job))"
-        guard let bytes = try newSpecification(client, path) else { return Terminal.say("nothing was changed") }
-        let answer = try askingDaemon { 
+        guard let bytes = try newSpecification(client, path) else {
+            return silence.quiet ? () : Terminal.say("nothing was changed")
+        }
+        let answer = try askingDaemon {
             try client.post(ControlAnswer.self, "\(path)/edit", bytes, patience: DaemonClient.measuringPatience)
         }
-        if output.json { try printJSON(answer) } else { Terminal.say(answer.line) }
+        if output.json { return try printJSON(answer) }
+        if !silence.quiet { Terminal.say(answer.line) }
     }
 
     private func newSpecification(_ client: DaemonClient, _ path: String) throws -> [UInt8]? {

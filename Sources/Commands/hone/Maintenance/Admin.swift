@@ -27,13 +27,14 @@ struct Rescan: ParsableCommand {
               hone admin rescan
             """)
 
+    @OptionGroup var silence: QuietOption
     @OptionGroup var output: JSONOption
     @OptionGroup var root: RootOption
 
     func run() throws {
         let record = try askingDaemon { try DaemonClient(root.place).post(DaemonRecord.self, "/v1/rescan") }
         if output.json { return try printJSON(record) }
-        Terminal.say("scanning; \(record.status)")
+        if !silence.quiet { Terminal.say("scanning; \(record.status)") }
     }
 }
 

@@ -11,6 +11,11 @@ struct SpecificationFile {
     let bytes: [UInt8]
     let spec: JobSpec
 
+    /// What to say where this build cannot run the job.
+    var missingMethod: String? {
+        spec.method.isImplemented ? nil : "\(path): error: this build cannot run method \(spec.method.rawValue)"
+    }
+
     /// Reads a file, or says what is wrong with it, line by line, and ends the command with 5 (2 if it cannot be read).
     static func read(_ path: String, paths: InputPathRule = .underRoots) throws -> SpecificationFile {
         do {

@@ -65,8 +65,8 @@ struct Submit: AsyncParsableCommand {
 
     func run() async throws {
         let found = try files.map { try SpecificationFile.read($0).with(hold: hold, key: key) }
-        for file in found where !file.spec.method.isImplemented {
-            Terminal.complain("\(file.path): error: this build cannot run method \(file.spec.method.rawValue)")
+        if let missing = found.lazy.compactMap(\.missingMethod).first {
+            Terminal.complain(missing)
             throw ExitCode.refused
         }
         if dryRun { return try Forecasts(root: root.place, output: output).show(found) }

@@ -32,46 +32,29 @@ struct Validate: ParsableCommand {
     }
 
     func run() throws {
-        if output.json { return try judge() }
-        var failed = false
-        for file in files {
-            do {
-                let found = try SpecificationFile.check(file, paths: anyPath ? .anywhere : .underRoots)
-                if resolved {
-                    Terminal.say(String(decoding: found.spec.canonicalJSON(), as: UTF8.self))
-                } else {
-                    Terminal.say("\(file): ok, \(found.spec.method.rawValue) job \(found.spec.name)")
-                }
-                if !found.spec.method.isImplemented {
-                    failed = true
-                    Terminal.complain("\(file): error: this build cannot run method \(found.spec.method.rawValue)")
-                }
-            } catch let errors as SpecErrors {
-                failed = true
-                errors.lines(file: file).forEach(Terminal.complain)
-            } catch let error as FileError {
-                failed = true
-                Terminal.complain("\(error)")
-            }
-        }
-        if failed { throw ExitCode.refused }
+        let judged = files.map(judge)
+        if output.json { try printJSON(judged.map(\.verdict)) } else { judged.forEach(tell) }
+        if judged.contains(where: { !$0.verdict.errors.isEmpty }) { throw ExitCode.refused }
     }
 
-    /// The same as one value.
-    private func judge() throws {
-        let verdicts = files.map { file in
-            do {
-                let spec = try SpecificationFile.check(file, paths: anyPath ? .anywhere : .underRoots).spec
-                let method = spec.method.rawValue
-                let errors = spec.method.isImplemented ? [] : ["\(file): error: this build cannot run method \(method)"]
-                return Verdict(file: file, name: spec.name, method: method, errors: errors)
-            } catch let errors as SpecErrors {
-                return Verdict(file: file, errors: errors.lines(file: file))
-            } catch {
-                return Verdict(file: file, errors: ["\(error)"])
-            }
+    private func judge(_ file: String) -> (verdict: Verdict, spec: JobSpec?) {
+        do {
+            let found = try SpecificationFile.check(file, paths: anyPath ? .anywhere : .underRoots)
+            let spec = found.spec
+            let errors = [found.missingMethod].compactMap(\.self)
+            return (Verdict(file: file, name: spec.name, method: spec.method.rawValue, errors: errors), spec)
+        } catch let errors as SpecErrors {
+            return (Verdict(file: file, errors: errors.lines(file: file)), nil)
+        } catch {
+            return (Verdict(file: file, errors: ["\(error)"]), nil)
         }
-        try printJSON(verdicts)
-        if verdicts.contains(where: { !$0.errors.isEmpty }) { throw ExitCode.refused }
+    }
+
+    private func tell(_ verdict: Verdict, _ spec: JobSpec?) {
+        if let spec {
+            let line = "\(verdict.file): ok, \(spec.method.rawValue) job \(spec.name)"
+            Terminal.say(resolved ? String(decoding: spec.canonicalJSON(), as: UTF8.self) : line)
+        }
+        verdict.errors.forEach(Terminal.complain)
     }
 }

@@ -33,15 +33,17 @@ struct Table {
     var lines: [String] {
         let all = [columns.map { Cell($0.title, .bold) }] + rows
         let widths = columns.indices.map { column in all.map { $0[column].width }.max() ?? 0 }
+        let spaces = String(repeating: " ", count: widths.max() ?? 0)
         return all.map { row in
-            let cells = row.indices.map { column in
-                let cell = row[column]
-                let padding = String(repeating: " ", count: widths[column] - cell.width)
-                let text = cell.style.map { cell.text.styled($0) } ?? cell.text
-                return columns[column].side == .left ? text + padding : padding + text
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                let padding = spaces.prefix(widths[column] - cell.width)
+                if column > 0 { line += "  " }
+                if columns[column].side == .right { line += padding }
+                line += cell.style.map { cell.text.styled($0) } ?? cell.text
+                if columns[column].side == .left { line += padding }
             }
-            var line = cells.joined(separator: "  ")
-            while line.last == " " { line.removeLast() }
+            while line.utf8.last == UInt8(ascii: " ") { line.removeLast() }
             return line
         }
     }

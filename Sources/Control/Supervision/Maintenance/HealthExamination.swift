@@ -1,6 +1,6 @@
 import DurableFiles
 import Glibc
-package import JobModel
+import JobModel
 import JobQueue
 
 /// One thing that was looked at.

@@ -7,7 +7,7 @@ import Glibc
 package final class DropDirectory: Sendable {
     /// Largest file that is read, bytes.
     package static let sizeLimit = 256 * 1024
-    /// Most names looked at in one scan.
+    /// Most jobs, and most other names, looked at in one scan.
     static let scanLimit = 10_000
 
     /// Path of the drop directory, for messages.
@@ -44,8 +44,8 @@ package final class DropDirectory: Sendable {
         return here.isSameFile(as: there)
     }
 
-    /// All names with what they are now, oldest first by (modification time, name).
-    package func scan() throws -> [(name: DropName, identity: FileIdentity)] {
+    /// Names with what they are now, oldest first by (modification time, name): at most so many jobs, and as many others.
+    func scan(limit: Int = scanLimit) throws -> [(name: DropName, identity: FileIdentity)] {
         let listing = try Self.openDirectory(descriptor, ".", at: path)
         guard let stream = fdopendir(listing) else {
             close(listing)
@@ -53,12 +53,16 @@ package final class DropDirectory: Sendable {
         }
         defer { closedir(stream) }
         var found: [(name: DropName, identity: FileIdentity)] = []
-        while found.count < Self.scanLimit, let entry = readdir(stream) {
+        var jobs = 0
+        while jobs < limit, let entry = readdir(stream) {
             let name = DropName(
                 bytes: withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) })
             // What cannot be looked at now keeps nobody else waiting; the next scan looks again.
-            guard !name.isHidden, let identity = try? identity(of: name) else { continue }
+            guard !name.isHidden, name.isJob || found.count - jobs < limit, let identity = try? identity(of: name) else {
+                continue
+            }
             found.append((name, identity))
+            if identity.isJob(named: name) { jobs += 1 }
         }
         return found.sorted {
             ($0.identity.modifiedNanoseconds, $0.name) < ($1.identity.modifiedNanoseconds, $1.name)

@@ -35,6 +35,8 @@ package struct FileIdentity: Sendable, Hashable {
     package var isRegular: Bool { hone_is_regular(mode) }
     /// A directory.
     package var isDirectory: Bool { hone_is_directory(mode) }
+    /// Whether this at that name is to become a job.
+    func isJob(named name: DropName) -> Bool { name.isJob && !isDirectory }
     /// What a person would call it.
     package var kind: String {
         if isRegular { return "a file" }

@@ -47,7 +47,7 @@ package struct SpoolWatcher {
     private var entries: [DropName: Entry] = [:]
     private var reported: Set<DropName> = []
     private var nextScan = Duration.zero
-    /// The last scan did not see everything: there are more names than one scan looks at.
+    /// The last scan did not see everything: there are more jobs than one scan looks at.
     private var isCutOff = false
 
     /// Opens the directory and watches it. `wake` is called, from any thread, when `poll` has something to do early.
@@ -69,7 +69,7 @@ package struct SpoolWatcher {
         entries.values.reduce(isCutOff && entries.isEmpty ? .zero : nextScan) { min($0, due($1)) }
     }
 
-    /// Looks at hints, scans when it is time (or when `scanning`), and returns what is due, oldest first, at most `limit`.
+    /// Looks at hints, scans when it is time (or when `scanning`), and returns what is due, oldest first: `limit` at most.
     package mutating func poll(now: Duration, scanning: Bool = false, limit: Int = .max) throws -> [Arrival] {
         var mustScan = scanning || now >= nextScan
         for hint in inotify?.drain() ?? [] {
@@ -83,7 +83,7 @@ package struct SpoolWatcher {
         return dueArrivals(now, limit)
     }
 
-    /// Looks at a name that somebody speaks of, whatever the kernel has told of it. A path is no name: it leads elsewhere.
+    /// Looks at a name that somebody speaks of, whatever the kernel has told of it. A path is no name.
     mutating func look(at name: DropName, now: Duration) {
         guard name.isOne else { return }
         observe(name, now, cameByRename: false)
@@ -134,8 +134,7 @@ package struct SpoolWatcher {
         entries = entries.filter { present.contains($0.key) }
         reported.formIntersection(present)
         for (name, identity) in found { observe(name, identity, now, cameByRename: false) }
-        // Names that are no jobs stay, and another scan would find them again.
-        isCutOff = found.count >= DropDirectory.scanLimit && !entries.isEmpty
+        isCutOff = found.count { $0.identity.isJob(named: $0.name) } >= DropDirectory.scanLimit
         nextScan = now + (inotify == nil ? settings.blindScanInterval : settings.scanInterval)
     }
 
@@ -149,7 +148,7 @@ package struct SpoolWatcher {
     }
 
     private mutating func observe(_ name: DropName, _ identity: FileIdentity, _ now: Duration, cameByRename: Bool) {
-        guard name.isJob, !identity.isDirectory else {
+        guard identity.isJob(named: name) else {
             if !identity.isDirectory && reported.insert(name).inserted {
                 logger.info("ignored \(name.display): expected a name ending in .yaml, .yml or .json")
             }
@@ -162,7 +161,7 @@ package struct SpoolWatcher {
         entries[name] = Entry(identity: identity, quietSince: now, notBefore: now, cameByRename: cameByRename)
     }
 
-    /// So many are looked at each time.
+    /// So many are looked at each time, so that their quiet time begins with their last change.
     private static let few = 256
 
     private mutating func dueArrivals(_ now: Duration, _ limit: Int) -> [Arrival] {

@@ -1,12 +1,9 @@
-import DurableFiles
-import JobModel
 import JobQueue
-import Logging
 
 /// Files that have left the drop directory, until the database says so too.
 ///
-/// It may say so only when the move is on the disk: after a loss of power the file would else lie there again and become
-/// a second job. Nobody waits for that, so moves are forced to the disk together, and recorded with what comes next.
+/// It may say so only when the move is on the disk: after a loss of power the file would else lie there again and
+/// become a second job. Nobody waits for that, so moves are forced to the disk together, and recorded with what comes next.
 struct OpenMoves {
     struct Move {
         let submission: Int64
@@ -113,9 +110,7 @@ extension Supervisor {
     func adoptLeftMoves() async throws {
         let left = try await store.unmovedSubmissions()
         guard !left.isEmpty else { return }
-        let there = try spool.directory.scan()
-        guard there.count < DropDirectory.scanLimit else { return }
-        let present = Set(there.map { [$0.identity.device, $0.identity.inode] })
+        let present = Set(try spool.directory.scan(limit: .max).map { [$0.identity.device, $0.identity.inode] })
         for (submission, file) in left where !present.contains([file.device, file.inode]) {
             moves.add(submission, from: spool.directory, errorFile: nil, now: time.monotonic)
         }

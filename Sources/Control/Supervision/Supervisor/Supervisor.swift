@@ -134,8 +134,8 @@ package actor Supervisor {
         sequenceAtStart = try await store.lastSequence()
         try await readQueueSettings()
         try await recover()
-        await guarded("taking in drops") { try await ingestDrops() }
         await guarded("recording moves") { try await adoptLeftMoves() }
+        await guarded("taking in drops") { try await ingestDrops() }
         announceReady()
         defer { giveUpDrops() }
         let outcome = try await turnUntilTheEnd()

@@ -64,11 +64,10 @@ extension InputRole: RawRepresentable, Codable {
             self = known
             return
         }
-        guard let match = rawValue.wholeMatch(of: /dataset\.(train|eval)\[([0-9]{1,9})\]/), let place = Int(match.2)
+        guard let match = rawValue.wholeMatch(of: /dataset\.(train|eval)\[(0|[1-9][0-9]{0,8})\]/),
+            let place = Int(match.2)
         else { return nil }
         self = match.1 == "train" ? .trainingPart(place) : .evaluationPart(place)
-        // One name for each: no zeros in front.
-        guard self.rawValue == rawValue else { return nil }
     }
 }
 
