@@ -54,6 +54,14 @@ class Check:
     def run(self, seed):
         self.write_model(seed)
         self.write_data()
+        cut = self.train("segments", "gmsa-autoencoder", """\
+dataset: {train: text.txt, max_length: 64}
+objective:
+  encoder: {layers: 2, lora_rank: 8, lora_alpha: 8}
+  rates: {train: [4, 2]}
+  segment: {tokens: 22, overlap: 5}
+train: {steps: 8, microbatch: 2, learning_rate: 1.0e-2}
+""")
         first = self.train("autoencoder", "gmsa-autoencoder", """\
 dataset: {train: text.txt, max_length: 64}
 objective:
@@ -69,7 +77,7 @@ objective:
   rates: {{train: [4, 2]}}
 train: {{steps: 8, microbatch: 2, learning_rate: 1.0e-2}}
 """)
-        for artifacts in [first, second]:
+        for artifacts in [cut, first, second]:
             self.compare(artifacts)
         self.append(first)
         self.refuse(first)
@@ -148,7 +156,7 @@ train: {steps: 1, microbatch: 1, learning_rate: 1.0e-2}
                     self.require(found == expected, f"rate {rate}, {question!r}: {found!r} and {expected!r}")
                     answers += 1
         self.require(worst <= self.tolerance, f"soft tokens differ by {worst:.2e}")
-        print(f"| {self.name} | {loader.record['stage']} | {worst:.1e} | {answers} answers of {TOKENS} tokens |", flush=True)
+        print(f"| {self.name} | {artifacts.parent.name} | {worst:.1e} | {answers} answers of {TOKENS} tokens |", flush=True)
 
     def loader(self, artifacts):
         """The class of the model card, on the artifacts."""

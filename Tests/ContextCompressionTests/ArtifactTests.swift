@@ -65,6 +65,27 @@ import Transformer
         #expect(try CompressorRecord(folder: path) == record(settings))
     }
 
+    /// Files from before segments were written have none, as those of contexts in one piece.
+    @Test func segmentsAreReadBack() throws {
+        var record = record(.tiny)
+        func reading(_ root: JSONValue) throws -> CompressorRecord { try CompressorRecord(root, file: "gmsa.json") }
+        func encoded() -> JSONObject {
+            guard case .object(let fields) = record.encoded(hiddenSize: 16) else { return [:] }
+            return fields
+        }
+        var old = encoded()
+        old["segment"] = nil
+        #expect(try reading(.object(old)).segment == nil)
+        #expect(try reading(.object(encoded())) == record)
+        for segment in [CompressorRecord.Segment(tokens: 64), .init(tokens: 64, overlap: 8)] {
+            record.segment = segment
+            #expect(try reading(.object(encoded())) == record)
+        }
+        var damaged = encoded()
+        damaged["segment"] = .object(["tokens": .integer(0)])
+        #expect(throws: ModelError.self) { try reading(.object(damaged)) }
+    }
+
     /// Ordinary headless folders: names, shapes and configuration as `AutoModel` expects them.
     @Test(arguments: TinyModel.allCases) func encoderIsMerged(_ kind: TinyModel) throws {
         let autoencoder = try kind.autoencoder(team: team)

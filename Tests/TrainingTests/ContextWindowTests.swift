@@ -21,6 +21,40 @@ import Testing
         #expect(found.allSatisfy { $0.1.count <= 7 } && windows.longest == 7)
     }
 
+    /// Rows of 20, 7, 2, 16 and 9 tokens: what makes no context and what is left out at an end is counted.
+    @Test func whatBecameOfRowsIsCounted() throws {
+        let scratch = try TestFolder()
+        let texts = [20, 7, 2, 16, 9].map { "{\"text\":\"\(Self.text($0, from: 0))\"}\n" }
+        let path = try scratch.write("texts.jsonl", texts.joined())
+        let windows = try ContextWindows(Dataset(path), Self.codec, maximumLength: 7, minimumLength: 3) {}
+        #expect(
+            windows.report.lines == [
+                "examples kept: 7; lengths of contexts mean 6, longest 7 (≤8: 7)",
+                "rows cut into several contexts of at most 7 tokens: 2",
+                "ends of rows left out, fewer than 3 tokens: 2", "rows left out, fewer than 3 tokens: 1",
+            ])
+        #expect(windows.count == 7)
+    }
+
+    @Test func cutContextsOfQuestionsAreCounted() throws {
+        let scratch = try TestFolder()
+        let texts = [5, 3, 12].map {
+            "{\"text\":\"\(Self.text($0, from: 0))\",\"prompt\":\"who\",\"completion\":\"me\"}\n"
+        }
+        let path = try scratch.write("questions.jsonl", texts.joined())
+        func lines(_ length: Int) throws -> [String] {
+            try QuestionRows(
+                Dataset(path), Self.codec, maximumLength: length, template: "{prompt}?", positions: (64, { $0 })
+            ) {}.report.lines
+        }
+        #expect(
+            try lines(5) == [
+                "examples kept: 3; lengths of contexts mean 4, longest 5 (≤4: 1, ≤8: 2)",
+                "rows with a context cut to 5 tokens: 1",
+            ])
+        #expect(try lines(.max) == ["examples kept: 3; lengths of contexts mean 6, longest 12 (≤4: 1, ≤8: 1, ≤16: 1)"])
+    }
+
     private static func text(_ length: Int, from row: Int) -> String {
         let letters = Array("abcdefghijklmnopqrstuvwxyz")
         return String((0..<length).map { letters[($0 * 7 + row) % letters.count] })

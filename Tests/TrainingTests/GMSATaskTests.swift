@@ -1,6 +1,8 @@
 import Compute
+import ContextCompression
 import DurableFiles
 import JobModel
+import Synchronization
 import TestFolders
 import Testing
 import Tokenization
@@ -32,6 +34,42 @@ import Transformer
         let (before, after) = (result.initialMetrics["eval_loss"], result.metrics["eval_loss"])
         #expect(try #require(after) < 0.98 * #require(before))
         #expect(result.metrics["eval_no_memory_loss"] != nil)
+    }
+
+    /// The log says what became of the rows, how long they are, and which tokens of the first carry loss.
+    @Test(arguments: [GMSACase.autoencoder, .learnedPrompt, .finetune]) func rowsAreLogged(tiny: GMSACase) throws {
+        let run = try GMSARun(tiny)
+        let log = NoteLog()
+        try run.complete(in: "logged", observer: log)
+        for role in ["dataset.train", "dataset.eval"] {
+            #expect(log.lines.contains { $0.hasPrefix("\(role): examples kept: 6; lengths of contexts mean ") })
+            let example = try #require(log.lines.first { $0.hasPrefix("\(role): the first example:\n") })
+            let parts = ["context, compressed, ", "answer, trained, "]
+                + (tiny == .learnedPrompt ? ["prompt, no loss: one learned embedding"] : ["prompt, no loss, "])
+            for part in parts { #expect(example.contains("\n" + part), "\(example)") }
+        }
+    }
+
+    /// Whoever compresses with the artifacts finds how contexts were cut, of either stage.
+    @Test func segmentsArePublished() throws {
+        func segment(
+            _ tiny: GMSACase, _ change: (inout GMSARun) -> Void = { _ in }
+        ) throws -> CompressorRecord.Segment? {
+            var run = try GMSARun(tiny)
+            run.spec.train.steps = 1
+            change(&run)
+            try run.complete(in: "done")
+            return try CompressorRecord(folder: run.scratch.path + "/done/artifacts").segment
+        }
+        #expect(try segment(.autoencoder) == nil)
+        #expect(try segment(.segments) == CompressorRecord.Segment(tokens: 5))
+        #expect(try segment(.overlap) == CompressorRecord.Segment(tokens: 5, overlap: 2))
+        let finetuned = try segment(.finetune) { run in
+            guard case .gmsaFinetune(var objective) = run.spec.objective else { return }
+            objective.segment.tokens = 4
+            run.spec.objective = .gmsaFinetune(objective)
+        }
+        #expect(finetuned == CompressorRecord.Segment(tokens: 4))
     }
 
     @Test func compressorOfAnotherModelIsRefused() throws {
@@ -272,4 +310,17 @@ private final class StopAt: TrainingObserver {
     func saved(_ checkpoint: CheckpointEvent) {}
     func failedToSave(errno: Int32) {}
     func noted(_ text: String) {}
+}
+
+/// Keeps the lines of a log.
+private final class NoteLog: TrainingObserver {
+    private let kept = Mutex<[String]>([])
+
+    var lines: [String] { kept.withLock { $0 } }
+
+    func began(_ phase: WorkerPhase) {}
+    func progressed(_ progress: ProgressEvent) {}
+    func saved(_ checkpoint: CheckpointEvent) {}
+    func failedToSave(errno: Int32) {}
+    func noted(_ text: String) { kept.withLock { $0.append(text) } }
 }

@@ -83,35 +83,83 @@ struct RunEstimateTests {
         #expect(time.operationsPerStep == Double(4 * perRow))
         #expect(time.tokensPerStep == Double(4 * (8 + 2 + 2 + prompt + 9)))
         #expect(time.seconds > 0)
+        let notes = try #require(found.estimate).notes
+        #expect(notes.contains("dataset.train: examples kept: 6; lengths of contexts mean 8, longest 8 (≤8: 6)"))
+        #expect(
+            notes.contains {
+                $0.contains("the first example:\ncontext, compressed, 8 tokens:\nqqqqqqqq\n")
+                    && $0.contains("\nprompt, no loss, \(prompt) tokens:\n\(settings.ae.text)\n")
+                    && $0.contains("\nanswer, trained, 9 tokens:\nqqqqqqqq")
+            }, "\(notes)")
     }
 
     @Test func ofQuestions() throws {
-        let fixture = try InspectionFixture()
-        let questions = fixture.scratch.path + "/questions.jsonl"
-        try durableWrite(
-            (0..<8).map { "{\"input\":\"a b c d e \($0)\",\"prompt\":\" b\",\"answer\":\" c\"}\n" }.joined(),
-            to: questions)
-        func time(_ change: (inout GMSAFinetuneObjective, inout JobSpec) -> Void) throws -> TimeEstimate {
-            let spec = fixture.spec(.gmsaFinetune) { spec in
-                var objective = GMSAFinetuneObjective()
-                objective.encoder.layers = 2
-                objective.encoder.loraRank = 2
-                spec.dataset.train = [.path(questions, sha256: nil)]
-                spec.dataset.columns.text = "input"
-                spec.dataset.columns.response = "answer"
-                change(&objective, &spec)
-                spec.objective = .gmsaFinetune(objective)
-            }
-            let found = try fixture.inspect(fixture.model, spec: spec)
-            return try #require(found.estimate?.time, "\(found.problems)")
-        }
-        let plain = try time { objective, _ in objective.rates.train = [2] }
-        let full = try time { objective, _ in (objective.rates.train, objective.stage2.train) = ([2], .full) }
-        let higher = try time { objective, _ in objective.rates.train = [4] }
+        let questions = try QuestionEstimates()
+        let plain = try questions.time { objective, _ in objective.rates.train = [2] }
+        let full = try questions.time { objective, _ in (objective.rates.train, objective.stage2.train) = ([2], .full) }
+        let higher = try questions.time { objective, _ in objective.rates.train = [4] }
         #expect(higher.operationsPerStep < plain.operationsPerStep && plain.operationsPerStep < full.operationsPerStep)
-        let both = try time { objective, _ in (objective.rates.train, objective.rates.sampling) = ([2, 4], .all) }
+        let both = try questions.time { objective, _ in
+            (objective.rates.train, objective.rates.sampling) = ([2, 4], .all)
+        }
         #expect(both.operationsPerStep == plain.operationsPerStep + higher.operationsPerStep)
         #expect(plain.how.contains("every context compressed"))
+    }
+
+    /// Every context has the same length, so what compressing it costs can be counted by hand: once for each rate that
+    /// it meets. Two steps meet 8 of the 8 rows, four meet each twice.
+    @Test(
+        arguments: [
+            ([2], .fixed, 2, 8.0), ([2], .sample, 4, 8), ([2, 4], .all, 2, 16), ([2, 4], .all, 4, 16),
+            ([2, 4], .sample, 2, 8), ([2, 4], .sample, 4, 16),
+        ] as [([Int], GMSARateSettings.Sampling, Int, Double)])
+    func everyContextIsCompressedOnce(
+        rates: [Int], sampling: GMSARateSettings.Sampling, steps: Int, compressed: Double
+    ) throws {
+        let questions = try QuestionEstimates()
+        let time = try questions.time { objective, spec in
+            (objective.rates.train, objective.rates.sampling) = (rates, sampling)
+            spec.train.steps = steps
+        }
+        let layer = 16 * 16 + 2 * 8 * 16 + 16 * 16 + 3 * 16 * 24
+        let adapters = 2 * (2 * 32 + 2 * 24 + 3 * 40)
+        func pass(_ rows: Double, _ layers: Double) -> Double {
+            2 * rows * layers * Double(layer) + 2 * 2 * 16 * layers * rows * rows / 2
+        }
+        let length = Double(questions.contextLength)
+        let perRate = rates.map { rate in
+            pass(length, 2) + 2 * length * 2 * Double(adapters) + pass((length / Double(rate)).rounded(.up), 1)
+        }
+        let expected = compressed * perRate.reduce(0, +) / Double(rates.count)
+        let found = time.seconds * time.operationsPerSecond - time.operationsPerStep * Double(steps)
+        #expect(abs(found - expected) < 1e-6 * expected)
+    }
+
+    /// Whether an input that another job makes is named where the estimate would be of another job without it.
+    @Test func ofAJobAfterAnother() throws {
+        let questions = try QuestionEstimates()
+        let fixture = questions.fixture
+        func error(_ path: String, _ spec: JobSpec) throws -> String {
+            try fixture.inspect(path, spec: spec).messages(.error)
+        }
+        let other = InputReference.artifact(of: .name("first"), artifact: nil)
+        let finetune = questions.spec { _, spec in spec.compressor = other }
+        #expect(try error(fixture.model, finetune).contains("compressor: it comes from another job; write the folder"))
+        #expect(try error(questions.path, finetune).contains("compressor: it comes from another job"))
+        let compressor = try fixture.artifacts(
+            fixture.spec(.gmsaAutoencoder) { spec in
+                var objective = GMSAAutoencoderObjective()
+                (objective.encoder.layers, objective.encoder.loraRank) = (1, 2)
+                spec.objective = .gmsaAutoencoder(objective)
+            })
+        let examined = try fixture.inspect(compressor, model: fixture.model, spec: finetune)
+        #expect(examined.isUsable && examined.estimate?.rows == 8, "\(examined.problems)")
+
+        let evaluated = fixture.spec(.dpo) { $0.dataset.eval = [other] }
+        #expect(try error(fixture.pairs, evaluated).contains("dataset.eval: it comes from another job"))
+        let trained = fixture.spec(.dpo) { $0.dataset.train = [.path(fixture.pairs, sha256: nil), other] }
+        #expect(try error(fixture.model, trained).contains("dataset.train[1]: it comes from another job"))
+        #expect(try fixture.inspect(fixture.pairs, spec: trained).estimate?.rows == 8)
     }
 
     /// A new model with a tokenizer that is there has rows to count; where the tokenizer is trained first, nothing is
@@ -150,5 +198,43 @@ struct RunEstimateTests {
         #expect(abs(again - plain * 4 / 3) < 1e-6 * plain)
         // No backward pass for the weights, and a reference that runs beside the policy.
         #expect(adapted == plain)
+    }
+}
+
+/// Estimates of fine-tuning on questions, each behind a context of the same length.
+private struct QuestionEstimates {
+    let fixture: InspectionFixture
+    let path: String
+    /// Tokens.
+    let contextLength: Int
+
+    init() throws {
+        fixture = try InspectionFixture()
+        let contexts = (0..<8).map { "a b c d e \($0)" }
+        path = try fixture.scratch.write(
+            "questions.jsonl",
+            contexts.map { "{\"input\":\"\($0)\",\"prompt\":\" b\",\"answer\":\" c\"}\n" }.joined())
+        let tokenizer = try ModelFolder(fixture.model).tokenizer()
+        let lengths = Set(contexts.map { tokenizer.encode($0, addSpecialTokens: false).count })
+        contextLength = try #require(lengths.first)
+        try #require(lengths.count == 1)
+    }
+
+    func spec(_ change: (inout GMSAFinetuneObjective, inout JobSpec) -> Void) -> JobSpec {
+        fixture.spec(.gmsaFinetune) { spec in
+            var objective = GMSAFinetuneObjective()
+            objective.encoder.layers = 2
+            objective.encoder.loraRank = 2
+            spec.dataset.train = [.path(path, sha256: nil)]
+            spec.dataset.columns.text = "input"
+            spec.dataset.columns.response = "answer"
+            change(&objective, &spec)
+            spec.objective = .gmsaFinetune(objective)
+        }
+    }
+
+    func time(_ change: (inout GMSAFinetuneObjective, inout JobSpec) -> Void) throws -> TimeEstimate {
+        let found = try fixture.inspect(fixture.model, spec: spec(change))
+        return try #require(found.estimate?.time, "\(found.problems)")
     }
 }

@@ -209,7 +209,7 @@ struct Crash: Error {}
     /// One damage to the newest checkpoint; the one before must be used, and the end must be the same.
     @Test(
         arguments: ["model.safetensors", "optimizer.safetensors", "state.json", "MANIFEST.json"],
-        ["flip", "truncate", "remove"])
+        ["flip", "truncate", "remove", "swap"])
     func damagedCheckpointIsSetAside(file: String, damage: String) throws {
         let scratch = try TestFolder()
         let run = try interruptedRun(scratch)
@@ -220,6 +220,7 @@ struct Crash: Error {}
             bytes[bytes.count / 2] ^= 0x10
             try durableWrite(bytes, to: path)
         case "truncate": try durableWrite(Array(bytes.dropLast()), to: path)
+        case "swap": try durableWrite(readFile(run.directory.checkpoints + "/step-000000004/" + file), to: path)
         default: try removeTree(path)
         }
         let notes = Notes()

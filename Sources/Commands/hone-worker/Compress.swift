@@ -31,7 +31,7 @@ struct Compress: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Cut the text into segments of so many tokens that are compressed apart, for texts beyond the model's context.",
+            "Cut the text into segments of so many tokens that are compressed apart (default: as in training).",
             valueName: "n"))
     var segment: Int?
 
@@ -60,6 +60,7 @@ struct Compress: ParsableCommand {
         }
         let compressed = try context ?? whole(ids, text, opened)
         let seconds = (ContinuousClock.now - start) / .seconds(1)
+        noteOverlap(compressed, opened)
         try compressed.write(to: output)
         try report(compressed, added: ids.count, textBytes: text.utf8.count, seconds: seconds)
     }
@@ -67,7 +68,7 @@ struct Compress: ParsableCommand {
     private func whole(_ ids: [Int32], _ text: String, _ opened: OpenCompressor) throws -> CompressedContext {
         var origin = origin(opened)
         origin.textDigests = [SHA256.hex(of: text)]
-        if segment == nil, ids.count > opened.base.contextLength {
+        if segmentLength(opened) == nil, ids.count > opened.base.contextLength {
             throw Refusal(
                 "\(input): \(ids.count) tokens are beyond the \(opened.base.contextLength) positions of the model; "
                     + "cut it with --segment \(min(512, opened.base.contextLength))")
@@ -97,7 +98,19 @@ struct Compress: ParsableCommand {
         return CompressedContext.Origin(
             compressor: opened.digest, tokenizer: opened.tokenizerDigest, stage: opened.record.stage,
             baseModel: opened.record.base.id, groupSize: rate,
-            remainder: opened.record.settings.remainder, segmentLength: segment ?? opened.base.contextLength)
+            remainder: opened.record.settings.remainder, segmentLength: segmentLength(opened) ?? opened.base.contextLength)
+    }
+
+    /// As asked, or as in training; nil where neither says anything.
+    private func segmentLength(_ opened: OpenCompressor) -> Int? { segment ?? opened.record.segment?.tokens }
+
+    /// Segments are cut end to end here.
+    private func noteOverlap(_ context: CompressedContext, _ opened: OpenCompressor) {
+        guard let overlap = opened.record.segment?.overlap, overlap > 0,
+            context.tokenCount > context.origin.segmentLength
+        else { return }
+        complain(
+            "note: segments overlapped by \(overlap) tokens in training and do not here; answers may be worse")
     }
 
     private func report(_ context: CompressedContext, added: Int, textBytes: Int, seconds: Double) throws {

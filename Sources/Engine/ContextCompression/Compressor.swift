@@ -30,7 +30,8 @@ package struct Compressor {
     /// A compressor for `base`, with adapters at zero and alignment layers copied from the base's first ones.
     ///
     /// - Parameters:
-    ///   - store: where its tensors are, among those of a decoder that is trained too; a store of its own when left out.
+    ///   - store: where its tensors are, among those of a decoder that is trained too; a store of its own when left
+    ///     out.
     ///   - trained: false leaves out the gradients.
     /// - Throws: `CompressionError` for more layers than the base has or a base that is trained itself.
     package init(

@@ -3,9 +3,9 @@ package import Transformer
 
 /// A language model that reads soft tokens in front of its tokens: the decoder of both stages.
 ///
-/// Frozen (autoencoder) it computes input gradients only, and those of soft tokens alone; in fine-tuning soft tokens are
-/// constants and its own parameters get gradients. The last layer computes rows that predict a target; of the others it
-/// needs keys and values.
+/// Frozen (autoencoder) it computes input gradients only, and those of soft tokens alone; in fine-tuning soft tokens
+/// are constants and its own parameters get gradients. The last layer computes rows that predict a target; of the
+/// others it needs keys and values.
 package struct SoftPromptDecoder {
     /// The decoder.
     package let model: LanguageModel

@@ -97,8 +97,8 @@ package struct SoftPromptLayout: Sendable {
         Int(sequences.positions.max() ?? 0) < model.contextLength
     }
 
-    /// The same prompts and targets behind no soft tokens: what the decoder makes of the prompt alone. Nil when a sample
-    /// has no prompt either.
+    /// The same prompts and targets behind no soft tokens: what the decoder makes of the prompt alone. Nil when a
+    /// sample has no prompt either.
     package var withoutSoftTokens: SoftPromptLayout? {
         guard samples.allSatisfy({ $0.hasLearnedPrompt || !$0.prompt.isEmpty }) else { return nil }
         return SoftPromptLayout(samples.map { $0.with(softTokens: 0..<0) })

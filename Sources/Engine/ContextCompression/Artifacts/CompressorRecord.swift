@@ -22,12 +22,28 @@ package struct CompressorRecord: Sendable, Equatable {
         }
     }
 
+    /// How contexts were cut into pieces that are compressed apart.
+    package struct Segment: Sendable, Equatable {
+        /// Tokens of a piece.
+        package var tokens: Int
+        /// Tokens that a piece shared with the one before it.
+        package var overlap: Int
+
+        /// Pieces of `tokens` tokens.
+        package init(tokens: Int, overlap: Int = 0) {
+            self.tokens = tokens
+            self.overlap = overlap
+        }
+    }
+
     /// Which stage the artifacts come from.
     package var stage: Stage
     /// The model whose layers it uses.
     package var base: Base
     /// The shape of the compressor.
     package var settings: CompressorSettings
+    /// How contexts were cut in training; nil where each was compressed in one piece.
+    package var segment: Segment?
     /// Rates that were trained; the first is the default.
     package var rates: [Int]
     /// What trained in the decoder: none, qkv, full.
@@ -43,12 +59,13 @@ package struct CompressorRecord: Sendable, Equatable {
 
     /// A record from its parts.
     package init(
-        stage: Stage, base: Base, settings: CompressorSettings, rates: [Int], decoderTraining: String,
-        restatement: String, training: JSONObject = [:], metrics: [String: Double] = [:]
+        stage: Stage, base: Base, settings: CompressorSettings, segment: Segment? = nil, rates: [Int],
+        decoderTraining: String, restatement: String, training: JSONObject = [:], metrics: [String: Double] = [:]
     ) {
         self.stage = stage
         self.base = base
         self.settings = settings
+        self.segment = segment
         self.rates = rates
         self.decoderTraining = decoderTraining
         self.restatement = restatement
@@ -73,6 +90,7 @@ extension CompressorRecord {
             "base_model": .object(["id": .string(base.id), "sha256": .string(base.sha256)]),
             "encoder": encoder, "lsa": alignment,
             "merge": merge,
+            "segment": segment.map(encoded) ?? .null,
             "rates": .object([
                 "train": .array(rates.map { .integer($0) }), "default": rates.first.map { .integer($0) } ?? .null,
             ]),
@@ -99,6 +117,12 @@ extension CompressorRecord {
                 "dropout": .number(settings.adapterDropout), "targets": .array(Self.adapterTargets.map { .string($0) }),
             ]),
         ])
+    }
+
+    private func encoded(_ segment: Segment) -> JSONValue {
+        var fields: JSONObject = ["tokens": .integer(segment.tokens)]
+        if segment.overlap > 0 { fields["overlap"] = .integer(segment.overlap) }
+        return .object(fields)
     }
 
     private var merge: JSONValue {
@@ -135,6 +159,10 @@ extension CompressorRecord {
         stage = try fields.word("stage")
         self.base = Base(id: try base.required("id"), sha256: try base.required("sha256"))
         settings = try CompressorSettings(fields)
+        // Not in older files, whose contexts were compressed in one piece or with --segment.
+        segment = try fields.object("segment").map { segment throws(ModelError) in
+            Segment(tokens: try segment.requiredCount("tokens"), overlap: try segment.count("overlap") ?? 0)
+        }
         rates = try fields.part("rates").tokenIDs("train").map { Int($0) }
         decoderTraining = try fields.part("decoder").required("trained")
         restatement = try fields.part("prompt").required("ae")

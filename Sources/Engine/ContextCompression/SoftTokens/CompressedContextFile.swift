@@ -1,5 +1,5 @@
 internal import Compute
-package import DurableFiles
+internal import DurableFiles
 internal import Safetensors
 
 // A soft-token file is a safetensors file: the tensor `soft_tokens`, the state where text may follow, and metadata that

@@ -4,8 +4,8 @@ internal import JSON
 internal import Transformer
 
 extension Compressor {
-    /// Digest of everything that decides what a text's soft tokens are: the base model, the tokenizer, the shape and every
-    /// trained tensor. Both training stages keep it, since the second leaves the compressor as it is.
+    /// Digest of everything that decides what a text's soft tokens are: the base model, the tokenizer, the shape and
+    /// every trained tensor. Both training stages keep it, since the second leaves the compressor as it is.
     ///
     /// - Parameters:
     ///   - record: the published description of this compressor.

@@ -19,8 +19,8 @@ package struct ContextCompressor {
 
     /// The soft tokens of a whole text, in one pass over each segment.
     ///
-    /// - Throws: `CompressionError` for a text without tokens, a rate or a segment below 1, and a segment that is longer
-    ///   than the model's context; `ModelError` for a token that the model has not.
+    /// - Throws: `CompressionError` for a text without tokens, a rate or a segment below 1, and a segment that is
+    ///   longer than the model's context; `ModelError` for a token that the model has not.
     package func compress(_ ids: [Int32], _ origin: CompressedContext.Origin) throws -> CompressedContext {
         try check(origin)
         let segments = stride(from: 0, to: ids.count, by: origin.segmentLength).map {

@@ -79,9 +79,11 @@ package struct LengthHistogram: Sendable, Equatable, CustomStringConvertible {
     private var total = 0
     private var sum = 0
 
-    init() {}
+    /// Without any length.
+    package init() {}
 
-    mutating func add(_ length: Int) {
+    /// Counts one length.
+    package mutating func add(_ length: Int) {
         let bucket = length <= 1 ? 0 : Int.bitWidth - (length - 1).leadingZeroBitCount
         while counts.count <= bucket { counts.append(0) }
         counts[bucket] += 1

@@ -3,8 +3,8 @@ import Glibc
 
 /// Unpacks a compressed dataset once into a scratch file: rows are read in any order, which packed bytes do not allow.
 struct UnpackedFile {
-    /// Most bytes that one packed byte may give; more is a bomb or a mistake. Text packs 3 to 10 times smaller, and very
-    /// repetitive text 100 times.
+    /// Most bytes that one packed byte may give; more is a bomb or a mistake. Text packs 3 to 10 times smaller, and
+    /// very repetitive text 100 times.
     static let largestRatio = 250
     /// Output up to here is accepted at any ratio.
     static let freeSize = 64 << 20

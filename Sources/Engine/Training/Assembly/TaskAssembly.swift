@@ -129,16 +129,20 @@ package struct TaskAssembly {
 
     private func autoencoder(_ objective: GMSAAutoencoderObjective) throws -> any TrainingTask & MemoryPlanning {
         observer.began(.tokenize)
-        return try GMSAAutoencoderTask(
+        let task = try GMSAAutoencoderTask(
             spec, objective, inputs, workspace: Workspace(team: team), dataset: dataset,
             interruption: { try stop.check() })
+        for role in [InputRole.trainingData, .evaluationData] { note(try task.dataNotes(role), role) }
+        return task
     }
 
     private func finetuning(_ objective: GMSAFinetuneObjective) throws -> any TrainingTask & MemoryPlanning {
         observer.began(.tokenize)
-        return try GMSAFinetuneTask(
+        let task = try GMSAFinetuneTask(
             spec, objective, inputs, workspace: Workspace(team: team), dataset: dataset,
             interruption: { try stop.check() })
+        for role in [InputRole.trainingData, .evaluationData] { note(try task.dataNotes(role), role) }
+        return task
     }
 
     private func dataset(_ role: InputRole) throws -> Dataset? {

@@ -35,8 +35,8 @@ extension Inspector {
         inspection.parameters += ParameterRow.rows(of: files)
         let tensors = files.flatMap(\.tensors)
         let types = Set(tensors.map(\.dataType.rawValue)).sorted()
-        // Frozen weights of the engine's own type stay mapped, and matrices in bfloat16 where the team multiplies in it;
-        // the others are converted when they are opened.
+        // Frozen weights of the engine's own type stay mapped, and matrices in bfloat16 where the team multiplies in
+        // it; the others are converted when they are opened.
         let foreign = tensors.filter { !isMapped($0) }.reduce(0) { $0 + $1.count }
         inspection.add(
             "weights",

@@ -37,6 +37,7 @@ extension Inspector {
                 ("adapter_alpha", .real(settings.adapterAlpha)),
                 ("alignment_layers", .number(settings.alignmentLayers)),
                 ("alignment_norm", .text(settings.alignmentNorm.rawValue)),
+                ("segment_tokens", record.segment.map { .number($0.tokens) } ?? .text("none")),
                 ("rates", .list(record.rates.map(String.init))), ("decoder", .text(record.decoderTraining)),
             ])
     }

@@ -99,7 +99,8 @@ package struct InspectionError: Error, Sendable, Equatable, CustomStringConverti
     init(
         path: String, found: String,
         expected: String = "a checkpoint (config.json, model.safetensors), an adapter (adapter_config.json), a "
-            + "tokenizer (tokenizer.json), GMSA artifacts (gmsa.json) or a dataset (.jsonl, .json, .csv, .txt, packed or not)"
+            + "tokenizer (tokenizer.json), GMSA artifacts (gmsa.json) or a dataset (.jsonl, .json, .csv, .txt, packed "
+            + "or not)"
     ) {
         self.path = path
         self.found = found

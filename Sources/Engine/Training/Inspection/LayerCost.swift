@@ -10,8 +10,8 @@ struct LayerCost {
     let queryKeyValue: Double
     /// The one that brings heads back to a token's channels.
     let attentionOutput: Double
-    /// Channels of a token.
-    let width: Double
+    /// Channels of a token, and those between the two halves of its feed-forward part.
+    let width, intermediateWidth: Double
 
     private let attentionWidth, head: Double
 
@@ -23,6 +23,7 @@ struct LayerCost {
         }
         matrices = all / Double(layers)
         width = Double(configuration.hiddenSize)
+        intermediateWidth = Double(configuration.intermediateSize)
         let keyValueWidth = configuration.keyValueHeadCount * configuration.headDimension
         queryKeyValue = width * Double(configuration.queryWidth + 2 * keyValueWidth)
         attentionWidth = Double(configuration.queryWidth)

@@ -2,7 +2,7 @@ import Compute
 import Datasets
 import DurableFiles
 import Glibc
-package import JobModel
+import JobModel
 import Synchronization
 import Transformer
 
@@ -49,6 +49,7 @@ extension Inspector {
 
     private func estimate(_ spec: JobSpec, of kind: Inspection.Kind) throws -> RunEstimate {
         let inputs = inputs(spec, kind)
+        try requireKnown(spec, kind, inputs)
         let directory = Dataset.temporaryDirectory + "/hone-inspect-\(getpid())"
         defer { try? removeTree(directory) }
         let scratch = RunDirectory(directory)
@@ -90,6 +91,29 @@ extension Inspector {
         case .dataset: return inputs.replacing(.trainingData, byRows: paths)
         case .compressor: return inputs.replacing(.compressor, by: path)
         case .adapter, .weights: return inputs
+        }
+    }
+}
+
+extension Inspector {
+    /// Without what another job makes, the estimate would be of another job. What is examined may take its place.
+    private func requireKnown(_ spec: JobSpec, _ kind: Inspection.Kind, _ inputs: JobInputs) throws {
+        for (role, reference) in spec.inputs {
+            guard case .artifact = reference, inputs[role] == nil else { continue }
+            if kind == .dataset, role.isTrainingRows { continue }
+            throw TrainingError.specification(
+                "\(role.rawValue): it comes from another job; write the folder of its artifacts in the specification, "
+                    + "or examine it itself")
+        }
+    }
+}
+
+extension InputRole {
+    /// Whether rows that are examined take its place.
+    fileprivate var isTrainingRows: Bool {
+        switch self {
+        case .trainingData, .trainingPart: true
+        default: false
         }
     }
 }

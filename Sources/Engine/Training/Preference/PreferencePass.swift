@@ -19,7 +19,8 @@ struct PreferencePass {
     let scores: HeadScores
     let referenceScores: HeadScores?
     let head: HeadScratch
-    /// Derivatives of the log-probabilities with respect to their hidden rows, where the loss needs no more of the logits.
+    /// Derivatives of the log-probabilities with respect to their hidden rows, where the loss needs no more of the
+    /// logits.
     let slopes: Matrix?
     let maxima: HeadMaxima
     /// Derivatives of the loss, one for each target.

@@ -1,7 +1,7 @@
 import Transformer
 
-/// What TRL reports of the distributions behind a pair's tokens. It costs two more passes over the logits, hence only in
-/// evaluation.
+/// What TRL reports of the distributions behind a pair's tokens. It costs two more passes over the logits, hence only
+/// in evaluation.
 package struct ResponseStatistics: Sendable {
     /// Mean logit over the vocabulary, one for each token.
     let chosenLogits, rejectedLogits: [Double]

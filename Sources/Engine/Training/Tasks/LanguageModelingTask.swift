@@ -148,8 +148,8 @@ extension LanguageModelingTask: MemoryPlanning {
     }
 }
 
-/// Memory of one pass over packed sequences, with one log-probability per target. Only the rows that predict a target are
-/// computed to the end.
+/// Memory of one pass over packed sequences, with one log-probability per target. Only the rows that predict a target
+/// are computed to the end.
 struct SequencePass {
     let activations: LanguageModel.Activations
     let scores: HeadScores

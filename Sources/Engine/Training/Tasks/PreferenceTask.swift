@@ -1,4 +1,4 @@
-package import Alignment
+import Alignment
 import Compute
 package import Datasets
 package import DurableFiles

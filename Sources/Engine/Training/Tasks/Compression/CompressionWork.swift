@@ -35,20 +35,26 @@ struct CompressionCost {
         recomputes = spec.train.recompute
     }
 
-    /// A sample's parts, in tokens.
+    /// What a row brings to each of its samples, in tokens.
+    struct Row {
+        let context, prompt, target: Int
+    }
+
+    /// A row at one rate.
     struct Sample {
-        let context, prompt, target, rate: Int
+        let row: Row
+        let rate: Int
     }
 
     func softTokens(_ sample: Sample) -> Int {
-        cut.softTokenCount(of: sample.context, rate: sample.rate, settings.remainder)
+        cut.softTokenCount(of: sample.row.context, rate: sample.rate, settings.remainder)
     }
 
     /// Tokens of encoder, alignment and decoder.
     func tokens(_ sample: Sample) -> Int { encoderRows(sample) + softTokens(sample) + decoderRows(sample) }
 
     /// Tokens of the decoder alone.
-    func decoderRows(_ sample: Sample) -> Int { softTokens(sample) + sample.prompt + sample.target }
+    func decoderRows(_ sample: Sample) -> Int { softTokens(sample) + sample.row.prompt + sample.row.target }
 
     /// One pass of the compressor without a way back.
     func compression(_ sample: Sample) -> Double {
@@ -62,7 +68,7 @@ struct CompressionCost {
 
     /// A step of the decoder.
     func trainedDecoding(_ sample: Sample) -> Double {
-        let (rows, targets) = (Double(decoderRows(sample)), Double(sample.target))
+        let (rows, targets) = (Double(decoderRows(sample)), Double(sample.row.target))
         let head = cost.head(targets: targets)
         let pass = cost.forward(tokens: rows, seen: rows / 2, layers: cost.layers)
         return pass * passes(2) + head * 2 + weightGradients(rows, head)
@@ -81,20 +87,19 @@ struct CompressionCost {
     }
 
     private func encoderRows(_ sample: Sample) -> Int {
-        sample.context + (settings.merge == .memoryTokens ? softTokens(sample) : 0)
+        sample.row.context + (settings.merge == .memoryTokens ? softTokens(sample) : 0)
     }
 
     private func encoderPass(_ sample: Sample) -> Double {
         cost.forward(
-            tokens: Double(encoderRows(sample)), seen: Double(min(sample.context, cut.length)) / 2,
+            tokens: Double(encoderRows(sample)), seen: Double(min(sample.row.context, cut.length)) / 2,
             layers: settings.encoderLayers)
     }
 
     /// Beside seven matrices, each adapter as wide as both sides of its matrix together: 2 · rank · Σ (in + out).
     private func adapters(_ sample: Sample) -> Double {
-        let feedForward = (cost.matrices - cost.queryKeyValue - cost.attentionOutput) / (3 * cost.width)
         let sides = 3 * cost.width + cost.queryKeyValue / cost.width + cost.attentionOutput / cost.width + cost.width
-            + 3 * (cost.width + feedForward)
+            + 3 * (cost.width + cost.intermediateWidth)
         return 2 * Double(encoderRows(sample) * settings.encoderLayers * settings.adapterRank) * sides
     }
 
@@ -109,23 +114,34 @@ struct CompressionCost {
 }
 
 extension CompressionWork {
+    /// What a sample takes.
+    struct Share {
+        var tokens = 0
+        /// In a step, and once when its row is new.
+        var operations = 0.0, operationsBefore = 0.0
+    }
+
     /// The mean over up to 64 rows, evenly spread, of one sample at each trained rate where a row makes them all, else
     /// of one at any of them.
+    ///
+    /// - Parameter row: looks at a row, once.
     static func mean(
-        rows: Int, rates: GMSARateSettings,
-        _ measure: (_ row: Int, _ rate: Int) throws -> (tokens: Int, operations: Double)
-    ) throws -> (tokens: Double, operations: Double) {
+        rows: Int, rates: GMSARateSettings, _ row: (Int) throws -> CompressionCost.Row,
+        _ share: (CompressionCost.Sample) -> Share
+    ) rethrows -> (tokens: Double, operations: Double, operationsBefore: Double) {
         let sampled = max(1, min(rows, 64))
         let trained = rates.sampling == .fixed ? Array(rates.train.prefix(1)) : rates.train
-        var (tokens, operations) = (0, 0.0)
+        var total = Share()
         for index in 0..<min(rows, sampled) {
+            let row = try row(index * rows / sampled)
             for rate in trained {
-                let found = try measure(index * rows / sampled, rate)
-                tokens += found.tokens
-                operations += found.operations
+                let found = share(CompressionCost.Sample(row: row, rate: rate))
+                total.tokens += found.tokens
+                total.operations += found.operations
+                total.operationsBefore += found.operationsBefore
             }
         }
         let samples = Double(sampled * (rates.sampling == .all ? 1 : trained.count))
-        return (Double(tokens) / samples, operations / samples)
+        return (Double(total.tokens) / samples, total.operations / samples, total.operationsBefore / samples)
     }
 }

@@ -5,9 +5,10 @@ enum CompressorCard {
         ## Loading it in Python
 
         `encoder/`, `lsa/` and, after fine-tuning, `decoder/` are ordinary Hugging Face folders. Without `decoder/` the
-        decoder is the base model. Soft tokens of a text are made once and asked many times. The loader below is for
-        compressors that merge by mean and align with layers; `merge.kind` and `lsa.kind` in gmsa.json tell. Memory tokens
-        and a learned prompt are in `adapters/inputs.safetensors`, a linear alignment in `adapters/lsa.safetensors`.
+        decoder is the base model. Soft tokens of a text are made once and asked many times. A text is cut end to end
+        into the segments of training, where `segment` in gmsa.json has some. The loader below is for compressors that
+        merge by mean and align with layers; `merge.kind` and `lsa.kind` in gmsa.json tell. Memory tokens and a learned
+        prompt are in `adapters/inputs.safetensors`, a linear alignment in `adapters/lsa.safetensors`.
 
         ```python
         import json, torch
@@ -26,10 +27,18 @@ enum CompressorCard {
 
             @torch.no_grad()
             def compress(self, text, rate=None):
-                states = self.encoder(input_ids=self.ids(text)).last_hidden_state[0]
-                rate, remainder = rate or self.record["rates"]["default"], self.record["merge"]["remainder"]
+                ids, segment = self.ids(text), self.record.get("segment") or {}
+                rate = rate or self.record["rates"]["default"]
+                pieces = ids.split(segment.get("tokens", ids.shape[1]), 1)
+                return torch.cat([self.piece(piece, rate) for piece in pieces])
+
+            def piece(self, ids, rate):
+                states = self.encoder(input_ids=ids).last_hidden_state[0]
+                remainder = self.record["merge"]["remainder"]
                 if remainder == "drop":
                     states = states[: len(states) // rate * rate]
+                if len(states) == 0:
+                    return states
                 divisor = lambda group: rate if remainder == "pad" else len(group)
                 merged = torch.stack([group.sum(0) / divisor(group) for group in states.split(rate)])
                 return self.alignment(inputs_embeds=merged[None]).last_hidden_state[0]

@@ -8,8 +8,10 @@ struct ContextWindows {
     let maximumLength: Int
     /// Shorter windows are left out.
     let minimumLength: Int
+    /// What became of the rows.
+    let report: ContextReport
     /// Tokens of the longest window.
-    let longest: Int
+    var longest: Int { report.lengths.longest }
 
     /// The row of each window, and which window of it.
     private let rows, pieces: [Int32]
@@ -23,14 +25,13 @@ struct ContextWindows {
         self.codec = codec
         self.maximumLength = maximumLength
         self.minimumLength = minimumLength
-        var (rows, pieces, longest): ([Int32], [Int32], Int) = ([], [], 0)
+        var (rows, pieces): ([Int32], [Int32]) = ([], [])
+        var report = ContextReport(maximumLength: maximumLength, minimumLength: minimumLength)
         let longDocuments = LongDocuments(of: dataset)
         for row in 0..<dataset.count {
             if row % 64 == 0 { try checkpoint() }
             let ids = codec.encode(try dataset.text(row), false)
-            let (whole, rest) = ids.count.quotientAndRemainder(dividingBy: maximumLength)
-            let windows = whole + (rest >= minimumLength ? 1 : 0)
-            longest = max(longest, min(ids.count, maximumLength))
+            let windows = report.divide(ids.count)
             rows += Array(repeating: Int32(row), count: windows)
             pieces += 0..<Int32(windows)
             try longDocuments.consider(row, ids, pieceCount: windows)
@@ -40,7 +41,7 @@ struct ContextWindows {
                 "\(dataset.place(ofRow: 0)): no row has \(minimumLength) tokens; expected at least one context")
         }
         (self.rows, self.pieces, self.longDocuments) = (rows, pieces, longDocuments)
-        self.longest = longest
+        self.report = report
     }
 
     var count: Int { rows.count }

@@ -23,7 +23,7 @@ extension GMSAAutoencoderTask {
         let record = CompressorRecord(
             stage: .autoencoding,
             base: CompressorRecord.Base(id: folder.path, sha256: try folder.digest {}),
-            settings: autoencoder.compressor.settings, rates: objective.rates.train,
+            settings: autoencoder.compressor.settings, segment: cut.recorded, rates: objective.rates.train,
             decoderTraining: objective.ae.decoder.recorded, restatement: objective.ae.text,
             training: state.record(spec), metrics: state.evaluationMetrics)
         try autoencoder.compressor.save(into: &directory, record, of: base, team: workspace.team)
@@ -51,10 +51,13 @@ extension GMSAAutoencoderTask: MemoryPlanning {
             let cost = CompressionCost(
                 base, autoencoder.compressor.settings, cut, objective.ae.decoder, objective.decoder, spec)
             let prompt = objective.ae.prompt == .learned ? 1 : instruction.count
-            let mean = try CompressionWork.mean(rows: windows.count, rates: objective.rates) { row, rate in
-                let context = try windows.context(row).count
-                let sample = CompressionCost.Sample(context: context, prompt: prompt, target: context + 1, rate: rate)
-                return (cost.tokens(sample), cost.trainedCompression(sample) + cost.trainedDecoding(sample))
+            let mean = try CompressionWork.mean(rows: windows.count, rates: objective.rates) { index in
+                let context = try windows.context(index).count
+                return CompressionCost.Row(context: context, prompt: prompt, target: context + 1)
+            } _: { sample in
+                CompressionWork.Share(
+                    tokens: cost.tokens(sample),
+                    operations: cost.trainedCompression(sample) + cost.trainedDecoding(sample))
             }
             return CompressionWork(
                 tokens: mean.tokens, operations: mean.operations, operationsBefore: 0,

@@ -1,7 +1,7 @@
 import Compute
 import ContextCompression
 package import Datasets
-package import DurableFiles
+import DurableFiles
 package import JobModel
 import Safetensors
 package import Transformer
@@ -167,6 +167,17 @@ package final class GMSAAutoencoderTask: TrainingTask {
         CompressionSample(
             segments: cut.segments(of: context), groupSize: rate, hasLearnedPrompt: objective.ae.prompt == .learned,
             prompt: instruction, target: target(of: context))
+    }
+
+    /// What became of the rows, and the first of them.
+    package func dataNotes(_ role: InputRole) throws -> [String] {
+        guard let windows = role == .evaluationData ? evaluation : windows else { return [] }
+        let first = try windows.context(0)
+        let context = role == .evaluationData ? first : shifted(first, 0)
+        let example = ContextExample(
+            context: context, prompt: instruction, answer: target(of: context),
+            hasLearnedPrompt: objective.ae.prompt == .learned)
+        return windows.report.lines + ["the first example:\n" + example.description(windows.codec)]
     }
 
     func packed(_ samples: [CompressionSample]) throws -> CompressionBatch {

@@ -21,6 +21,7 @@ extension GMSAFinetuneTask {
     package func export(into directory: inout DurableDirectory, after state: TrainingState) throws {
         var record = record
         record.stage = .finetune
+        record.segment = cut.recorded
         record.rates = objective.rates.train
         record.decoderTraining = objective.stage2.train.recorded
         record.questionTemplate = objective.prompt.qaTemplate

@@ -1,7 +1,7 @@
 import Compute
 import ContextCompression
 package import Datasets
-package import DurableFiles
+import DurableFiles
 package import JobModel
 import Safetensors
 package import Transformer
@@ -27,7 +27,7 @@ package final class GMSAFinetuneTask: TrainingTask {
     private let longest: QuestionRows.Lengths
     private let longestGroups: GroupLayout
     private let rates: CompressionRates
-    private let cut: SegmentCut
+    let cut: SegmentCut
     private var loss = 0.0
 
     /// Opens model and compressor and looks at all rows.
@@ -128,6 +128,14 @@ package final class GMSAFinetuneTask: TrainingTask {
         return Pass(dropout: Randomness.decoderDropout.stream(seed: spec.train.seed, index: step << 16 | microbatch))
     }
 
+    /// What became of the rows, and the first of them.
+    package func dataNotes(_ role: InputRole) throws -> [String] {
+        guard let rows = role == .evaluationData ? evaluation : questions else { return [] }
+        let first = try rows.question(0)
+        let example = ContextExample(context: first.context, prompt: first.prompt, answer: first.answer)
+        return rows.report.lines + ["the first example:\n" + example.description(rows.codec)]
+    }
+
     func checked(_ batch: SoftPromptBatch) throws -> SoftPromptLayout {
         let layout = SoftPromptLayout(batch.prompts)
         try layout.check(decoder.model)
@@ -184,22 +192,18 @@ extension GMSAFinetuneTask: MemoryPlanning {
         get throws {
             let cost = CompressionCost(
                 base, compressor.settings, cut, objective.stage2.train, objective.decoder, spec)
-            func sample(_ row: Int, _ rate: Int) throws -> CompressionCost.Sample {
-                let question = try questions.question(row)
-                return CompressionCost.Sample(
-                    context: question.context.count, prompt: question.prompt.count, target: question.answer.count,
-                    rate: rate)
-            }
-            let steps = try CompressionWork.mean(rows: questions.count, rates: objective.rates) {
-                let sample = try sample($0, $1)
-                return (cost.decoderRows(sample), cost.trainedDecoding(sample))
-            }
-            let contexts = try CompressionWork.mean(rows: questions.count, rates: objective.rates) {
-                (0, cost.compression(try sample($0, $1)))
+            let mean = try CompressionWork.mean(rows: questions.count, rates: objective.rates) { index in
+                let question = try questions.question(index)
+                return CompressionCost.Row(
+                    context: question.context.count, prompt: question.prompt.count, target: question.answer.count)
+            } _: { sample in
+                CompressionWork.Share(
+                    tokens: cost.decoderRows(sample), operations: cost.trainedDecoding(sample),
+                    operationsBefore: cost.compression(sample))
             }
             return CompressionWork(
-                tokens: steps.tokens, operations: steps.operations,
-                operationsBefore: contexts.operations * Double(compressedContexts), counted: "the decoder for",
+                tokens: mean.tokens, operations: mean.operations,
+                operationsBefore: mean.operationsBefore * Double(compressedContexts), counted: "the decoder for",
                 countedBefore: "every context compressed")
         }
     }

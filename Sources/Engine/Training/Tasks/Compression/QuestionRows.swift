@@ -6,6 +6,8 @@ struct QuestionRows {
     /// One row.
     struct Question {
         let context: [Int32]
+        /// Whether the context had more tokens.
+        let isCut: Bool
         let prompt: [Int32]
         /// All answers that count as right, in words; `answer` is the first of them that is not empty.
         let references: [String]
@@ -34,6 +36,8 @@ struct QuestionRows {
 
     /// The largest parts of all rows.
     private(set) var longest = Lengths()
+    /// What became of the rows.
+    private(set) var report: ContextReport
 
     /// Looks at every row.
     ///
@@ -47,6 +51,7 @@ struct QuestionRows {
         self.codec = codec
         self.maximumLength = maximumLength
         self.template = template
+        report = ContextReport(maximumLength: maximumLength)
         for row in 0..<dataset.count {
             if row % 64 == 0 { try checkpoint() }
             let question = try question(row)
@@ -60,13 +65,15 @@ struct QuestionRows {
             longest = longest.widened(
                 by: Lengths(
                     context: question.context.count, prompt: question.prompt.count, answer: question.answer.count))
+            report.keep(question.context.count, isCut: question.isCut)
         }
     }
 
     var count: Int { dataset.count }
 
     func question(_ row: Int) throws -> Question {
-        let context = codec.encode(try dataset.text(row), false).prefix(maximumLength)
+        let whole = codec.encode(try dataset.text(row), false)
+        let context = whole.prefix(maximumLength)
         let question = try dataset.question(row)
         let references = question.answers.filter { !$0.isEmpty }
         let ids = references.first.map { codec.encode($0, false) } ?? []
@@ -74,7 +81,7 @@ struct QuestionRows {
             throw problem(row, "the \(context.isEmpty ? "context" : "answer") has no tokens", "expected at least one")
         }
         return Question(
-            context: Array(context),
+            context: Array(context), isCut: context.count < whole.count,
             prompt: codec.encode(template.replacing("{prompt}", with: question.prompt), false),
             references: references,
             answer: ids + (codec.endOfSequence.map { [$0] } ?? []))

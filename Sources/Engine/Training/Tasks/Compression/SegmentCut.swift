@@ -7,6 +7,8 @@ struct SegmentCut: Sendable {
     let length: Int
     /// Tokens that a piece shares with the one before it.
     let overlap: Int
+    /// What gmsa.json says of it; nil where no length is given.
+    let recorded: CompressorRecord.Segment?
 
     /// - Parameter contextLength: positions of the model: the length of a piece where none is given.
     init(_ settings: GMSASegmentSettings, contextLength: Int) throws {
@@ -16,6 +18,7 @@ struct SegmentCut: Sendable {
             throw TrainingError.specification(
                 "objective.segment.overlap: \(overlap), expected less than the \(length) tokens of a segment")
         }
+        recorded = settings == GMSASegmentSettings() ? nil : CompressorRecord.Segment(tokens: length, overlap: overlap)
     }
 
     /// The pieces of a context of `count` tokens.
