@@ -106,6 +106,25 @@ struct BadInputTests {
         #expect(again.process.terminationStatus == 0, "\(again.standardError)")
         try await disk.unmount()
     }
+
+    /// Its own file system while nothing in it is open for writing; the kernel takes no other to be read-only by request.
+    @Test(.enabled(if: getuid() == 0, "mounting a file system needs root"), arguments: ["runs", "jobs"])
+    func aDiskThatIsReadOnlyForAWhileLosesNothing(_ directory: String) async throws {
+        let expected = try await UndisturbedRun.shared.fingerprints()
+        let shop = try Workshop()
+        let disk = try await SmallDisk(at: "\(shop.root)/\(directory)", size: "3g")
+        #expect(try await shop.settle().status == 0)
+        try drop(into: shop)
+        try await disk.allowWriting(false)
+        let daemon = try shop.daemon()
+        try await Task.sleep(for: .seconds(2))
+        #expect(daemon.process.isRunning && shop.names(in: "jobs").filter { $0.hasSuffix(".yaml") }.count == 2)
+        try await disk.allowWriting(true)
+        #expect(try await daemon.wait() == 0, "\(daemon.standardError)")
+        #expect(daemon.standardError.contains("Read-only file system"), "\(daemon.standardError)")
+        try shop.check(["lm", "align"], equal: expected)
+        try await disk.unmount()
+    }
 }
 
 /// A file system in memory with room for little.
@@ -119,6 +138,10 @@ struct SmallDisk {
     }
 
     func resize(_ size: String) async throws { try await Self.mount(["-o", "remount,size=\(size)", path]) }
+
+    func allowWriting(_ isAllowed: Bool) async throws {
+        try await Self.mount(["-o", "remount,\(isAllowed ? "rw" : "ro")", path])
+    }
 
     func unmount() async throws { _ = try await run("/usr/bin/umount", ["-l", path]) }
 

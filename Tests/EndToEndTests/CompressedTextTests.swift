@@ -16,17 +16,22 @@ struct CompressedTextTests {
         try shop.write("", to: "empty.txt")
         try shop.write(String(repeating: "Mia has a cake. ", count: 60), to: "endless.txt")
         try shop.drop(SmallJob.pretrain(), as: "lm.yaml")
-        for (name, seed) in [("first", 1), ("second", 2)] {
-            try shop.drop(
-                """
-                name: \(name)
-                method: gmsa-autoencoder
-                model: {job: lm}
-                dataset: {train: text.txt, max_length: 16}
-                objective: {encoder: {layers: 1, lora_rank: 4, lora_alpha: 4}, rates: {train: [2, 4]}}
-                train: {steps: 2, microbatch: 2, learning_rate: 1e-3, seed: \(seed)}
-                """, as: "\(name).yaml")
-        }
+        for (name, seed) in [("first", 1), ("second", 2)] { try drop(compressor: name, seed: seed) }
+    }
+
+    private func drop(compressor name: String, seed: Int, segment: String = "{}") throws {
+        try shop.drop(
+            """
+            name: \(name)
+            method: gmsa-autoencoder
+            model: {job: lm}
+            dataset: {train: text.txt, max_length: 16}
+            objective:
+              encoder: {layers: 1, lora_rank: 4, lora_alpha: 4}
+              rates: {train: [2, 4]}
+              segment: \(segment)
+            train: {steps: 2, microbatch: 2, learning_rate: 1e-3, seed: \(seed)}
+            """, as: "\(name).yaml")
     }
 
     private func artifacts(_ name: String) -> String { "\(shop.root)/\(shop.run(name))/artifacts" }
@@ -35,10 +40,31 @@ struct CompressedTextTests {
         try await run(Programs.command, arguments)
     }
 
-    private func compress(_ input: String, into output: String, _ more: [String] = []) async throws -> RunningProgram {
+    private func compress(
+        _ input: String, into output: String, by compressor: String = "first", _ more: [String] = []
+    ) async throws -> RunningProgram {
         try await hone(
-            ["compress", "--model", artifacts("first"), "--input", "\(shop.root)/\(input)", "--output",
+            ["compress", "--model", artifacts(compressor), "--input", "\(shop.root)/\(input)", "--output",
                 "\(shop.root)/\(output)"] + more)
+    }
+
+    /// Segments of training are those of use, unless others are asked for; that they do not overlap is said.
+    @Test func textsAreCutAsInTraining() async throws {
+        try drop(compressor: "cut", seed: 1, segment: "{tokens: 8, overlap: 2}")
+        let (status, log) = try await shop.settle()
+        #expect(status == 0, "\(log)")
+        func made(_ options: [String]) async throws -> (Statistics, notes: String) {
+            let made = try await compress("endless.txt", into: "cut.gmsa.safetensors", by: "cut", ["--json"] + options)
+            #expect(made.process.terminationStatus == 0, "\(made.standardError)")
+            return (
+                try JSONCoding.decode(Statistics.self, from: Array(made.standardOutput.utf8)), made.standardError
+            )
+        }
+        let (trained, notes) = try await made([])
+        #expect(trained.segmentTokens == 8 && notes.contains("overlapped by 2 tokens"), "\(notes)")
+        let (whole, rest) = trained.tokens.quotientAndRemainder(dividingBy: 8)
+        #expect(trained.softTokens == 4 * whole + (rest + 1) / 2)
+        #expect(try await made(["--segment", "20"]).0.segmentTokens == 20)
     }
 
     @Test func compressOnceAskMany() async throws {
@@ -89,7 +115,7 @@ struct CompressedTextTests {
     }
 
     private struct Statistics: Decodable {
-        let tokens, softTokens, rate: Int
+        let tokens, softTokens, rate, segmentTokens: Int
     }
 
     private struct Answer: Decodable {

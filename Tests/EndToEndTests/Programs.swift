@@ -24,7 +24,7 @@ final class RunningProgram {
         let name = UUID().uuidString
         output = scratch.appending(path: "\(name).out")
         errors = scratch.appending(path: "\(name).err")
-        for file in [output, errors] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+        for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
         process.executableURL = URL(filePath: path)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }

@@ -35,7 +35,7 @@ struct RecoveryTests {
             try removeTree("\(shop.root)/db/queue.db")
             try await shop.hone(["recover"])
             #expect(try await shop.settle().status == 0, "seed \(seed)")
-            try shop.check(["lm", "align"], equal: expected, seed)
+            try shop.check(["lm", "align"], equal: expected, seed, wasRestored: true)
         }
     }
 
@@ -50,7 +50,7 @@ struct RecoveryTests {
         try await shop.hone(["restore", copy])
         #expect(try await shop.settle().status == 0)
         #expect(try shop.query("SELECT group_concat(id || name || state) FROM jobs") == before)
-        try shop.check(["lm", "align"], equal: expected)
+        try shop.check(["lm", "align"], equal: expected, wasRestored: true)
         #expect(shop.names(in: "db").contains { $0.hasPrefix("set-aside-") })
     }
 
@@ -130,7 +130,7 @@ struct RecoveryTests {
                 #expect(killed.process.terminationReason == .uncaughtSignal, "\(point) was not reached")
                 try await shop.hone(arguments)
                 #expect(try await shop.settle().status == 0, "\(point)")
-                try shop.check(["lm", "align"], equal: expected)
+                try shop.check(["lm", "align"], equal: expected, wasRestored: true)
             }
         }
         for point in ["backup.before_publish", "backup.after_publish"] {

@@ -119,7 +119,6 @@ final class Soak {
         // The model card tells the name of its job.
         try shop.check(names, equal: wanted, seed, passingOver: ["README.md"])
         #expect(mostHolders == 1, "two lock holders, or none ever seen; seed \(seed)")
-        #expect(try shop.illegalTransitions() == 0, "seed \(seed)")
     }
 
     var summary: String {
@@ -133,21 +132,5 @@ final class Soak {
             \(killed.daemons) of the daemon, \(killed.both) of both), \(pairs * 2) jobs, \(attempts) attempts (\(outcomes)), \
             lock samples \(samples), most holders \(mostHolders), \(Int(Date.now.timeIntervalSince(began))) s
             """
-    }
-}
-
-extension Workshop {
-    /// Recorded moves of jobs that the state machine does not have, or that do not begin where the last one ended.
-    func illegalTransitions() throws -> Int {
-        let broken = try query(
-            """
-            SELECT count(*) FROM (
-              SELECT from_state, to_state, lag(to_state) OVER (PARTITION BY job_id ORDER BY seq) AS before FROM events
-              WHERE to_state IS NOT NULL)
-            WHERE (before IS NOT NULL AND from_state IS NOT before)
-               OR (from_state IS NOT NULL AND NOT EXISTS(
-                    SELECT 1 FROM transitions WHERE f = from_state AND t = to_state))
-            """)
-        return Int(broken) ?? -1
     }
 }
