@@ -2,7 +2,7 @@
     import Compute
     import Testing
 
-    private let processorHasBFloat16 = (try? ThreadTeam(threads: 1, products: .bfloat16).products) == .bfloat16
+    let processorHasBFloat16 = (try? ThreadTeam(threads: 1, products: .bfloat16).products) == .bfloat16
 
     @Suite(
         "Products in bfloat16 against rounded sides multiplied in Double",
@@ -19,7 +19,7 @@
             let b = bench.normal(k, n, stream: 2, padding: 5)
             let c = bench.normal(m, n, stream: 3, padding: 1)
             let before = c.values
-            let expected = ReferenceMath.product(rounded(a), rounded(b))
+            let expected = ReferenceMath.product(a.roundedToBFloat16, b.roundedToBFloat16)
             multiply(a.n, b.n, into: c, accumulate: true, scale: 0.5, bench.context)
             #expect(relativeError(c, zip(before, expected).map { zip($0, $1).map { $0 + 0.5 * $1 } }) < tolerance)
 
@@ -48,7 +48,7 @@
                     WeightMatrix.narrow(weights).copy(into: widened)
                     let b = narrow ? WeightMatrix.narrow(weights) : .full(widened)
                     multiply(a.n, b.t, into: c, bench.context)
-                    let factors = precision == .bfloat16 ? rounded(a) : a.values
+                    let factors = precision == .bfloat16 ? a.roundedToBFloat16 : a.values
                     let expected = ReferenceMath.product(factors, ReferenceMath.transposed(values))
                     #expect(relativeError(c, expected) < tolerance)
                     return c.values
@@ -98,10 +98,12 @@
             }
             #expect(results.allSatisfy { $0 == results[0] })
         }
+    }
 
+    extension Matrix {
         /// To nearest, ties to even: bfloat16 is the upper half of a float32.
-        private func rounded(_ matrix: Matrix) -> [[Double]] {
-            matrix.values.map { row in
+        var roundedToBFloat16: [[Double]] {
+            values.map { row in
                 row.map { value in
                     let bits = Float(value).bitPattern
                     return Double(Float(bitPattern: (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000))

@@ -16,7 +16,8 @@ struct ProductGroupTests {
             (down, up) = (bench.normal(5, depth, stream: 2), bench.normal(outputs, 5, stream: 3))
             (weight, other) = (bench.normal(outputs, depth, stream: 4), bench.normal(depth, 33, stream: 5))
             let made = bench.zeros(rows, outputs + 50)
-            (lowRank, y, z) = (made.columns(outputs + 30..<outputs + 35), made.columns(0..<outputs), bench.normal(rows, 33, stream: 6))
+            (lowRank, y) = (made.columns(outputs + 30..<outputs + 35), made.columns(0..<outputs))
+            z = bench.normal(rows, 33, stream: 6)
         }
 
         func multiplyTogether(_ context: Context) {
@@ -37,7 +38,9 @@ struct ProductGroupTests {
         adapted.multiplyTogether(bench.context)
 
         let x = adapted.x.values
-        let lowRank = ReferenceMath.product(x, ReferenceMath.transposed(adapted.down.values)).map { $0.map { $0 * 0.3 } }
+        let lowRank = ReferenceMath.product(x, ReferenceMath.transposed(adapted.down.values)).map {
+            $0.map { $0 * 0.3 }
+        }
         let base = ReferenceMath.product(x, ReferenceMath.transposed(adapted.weight.values))
         let added = ReferenceMath.product(lowRank, ReferenceMath.transposed(adapted.up.values))
         let other = ReferenceMath.product(x, adapted.other.values)
@@ -45,6 +48,33 @@ struct ProductGroupTests {
         #expect(relativeError(adapted.y, zip(base, added).map { zip($0, $1).map { $0 + $1 } }) < tolerance)
         #expect(relativeError(adapted.z, zip(before, other).map { zip($0, $1).map { $0 + $1 } }) < tolerance)
     }
+
+    #if !DoublePrecision
+        /// The same where the team multiplies in bfloat16: both sides of a product are rounded where all of them are
+        /// wide enough to be worth it, so the adapter's own products stay in float32.
+        @Test(
+            .enabled(if: processorHasBFloat16, "this processor has no AVX512-BF16"), arguments: shapes, [1, 2, 3])
+        func groupIsItsProductsInBFloat16(shape: (Int, Int, Int), threads: Int) throws {
+            let bench = try Bench(threads: threads, products: .bfloat16)
+            let adapted = Adapted(bench, rows: shape.0, depth: shape.1, outputs: shape.2)
+            let before = adapted.z.values
+            adapted.multiplyTogether(bench.context)
+
+            func product(_ a: Matrix, _ b: Matrix, transposed: Bool) -> [[Double]] {
+                let isNarrow = min(a.rows, a.columns, transposed ? b.rows : b.columns) >= 32
+                let (left, right) = isNarrow ? (a.roundedToBFloat16, b.roundedToBFloat16) : (a.values, b.values)
+                return ReferenceMath.product(left, transposed ? ReferenceMath.transposed(right) : right)
+            }
+            func sum(_ a: [[Double]], _ b: [[Double]]) -> [[Double]] { zip(a, b).map { zip($0, $1).map { $0 + $1 } } }
+            let lowRank = product(adapted.x, adapted.down, transposed: true).map { $0.map { $0 * 0.3 } }
+            let base = product(adapted.x, adapted.weight, transposed: true)
+            let added = product(adapted.lowRank, adapted.up, transposed: true)
+            let other = product(adapted.x, adapted.other, transposed: false)
+            #expect(relativeError(adapted.lowRank, lowRank) < tolerance)
+            #expect(relativeError(adapted.y, sum(base, added)) < tolerance)
+            #expect(relativeError(adapted.z, sum(before, other)) < tolerance)
+        }
+    #endif
 
     @Test(.enabled(if: ThreadTeam.multipliesItself, "the library promises nothing"), arguments: shapes)
     func groupsDoNotDependOnThreads(shape: (Int, Int, Int)) throws {

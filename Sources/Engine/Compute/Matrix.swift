@@ -34,12 +34,6 @@ package struct Matrix: BitwiseCopyable, @unchecked Sendable {
         Matrix(base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride)
     }
 
-    /// The same elements with another shape. Requires a contiguous window and an equal number of elements.
-    package func reshaped(_ rows: Int, _ columns: Int) -> Matrix {
-        precondition(isContiguous && rows * columns == count, "reshape needs a contiguous window of equal size")
-        return Matrix(base: base, rows: rows, columns: columns)
-    }
-
     /// Whether rows lie end to end.
     package var isContiguous: Bool { stride == columns || rows <= 1 }
 

@@ -1,7 +1,8 @@
 /// c = scale · a · b (+ c when `accumulate`).
 ///
-/// `multiply(dy.t, x.n, into: gradient, accumulate: true, context)` reads as dW += dYᵀ X. The larger side of `c` is split
-/// over the team; each part is one single-threaded product (see `ProductKernel`). `c` must not overlap `a` or `b`.
+/// `multiply(dy.t, x.n, into: gradient, accumulate: true, context)` reads as dW += dYᵀ X. The larger side of `c` is
+/// split over the team; each part is one single-threaded product (see `ProductKernel`). `c` must not overlap `a` or
+/// `b`.
 package func multiply(
     _ a: Operand, _ b: Operand, into c: Matrix, accumulate: Bool = false, scale: Real = 1, _ context: Context
 ) {

@@ -43,7 +43,8 @@ package func rmsNormBackward(
     }
 }
 
-/// Rows that make a part worth a thread: about 16,384 elements. Decoding eight rows then meets no barrier but for products.
+/// Rows that make a part worth a thread: about 16,384 elements. Decoding eight rows then meets no barrier but for
+/// products.
 func rowGrain(_ columns: Int) -> Int { max(1, 16384 / max(1, columns)) }
 /// Columns that make a part: whole cache lines.
 let columnGrain = 32

@@ -25,8 +25,8 @@ package struct AdamWStep: Sendable {
 
 /// Updates a block of parameters and their moments in place; all windows are 1 × N, contiguous.
 ///
-/// w ·= 1 − rate·decay; m, v ← running means of g, g²; w −= rate · m̂ / (√v̂ + ε). `decays` is false for norm weights and
-/// biases.
+/// w ·= 1 − rate·decay; m, v ← running means of g, g²; w −= rate · m̂ / (√v̂ + ε). `decays` is false for norm weights
+/// and biases.
 package func adamW(
     parameters: Matrix, gradients: Matrix, firstMoment: Matrix, secondMoment: Matrix, decays: Bool,
     _ step: AdamWStep, _ context: Context

@@ -1,6 +1,7 @@
 internal import CKernels
 
-/// One product of a group that shares its left side: c = scale · (a · b + further.a · further.b) (+ c when `accumulates`).
+/// One product of a group that shares its left side: c = scale · (a · b + further.a · further.b) (+ c when
+/// `accumulates`).
 package struct GroupedProduct: BitwiseCopyable {
     /// More depth for a product: what an adapter adds to the output of a linear, or to the gradient of its input.
     package struct Further: BitwiseCopyable {
@@ -30,13 +31,13 @@ package struct GroupedProduct: BitwiseCopyable {
     }
 }
 
-/// Products of one left side, in the order of their numbers. It is packed once for as many columns of all of them as are
-/// packed at a time, further depth costs no pass
-/// over c of its own, and few rows take one barrier in all, or two with further depth. The bits do not depend on the number of
-/// threads, nor those of a row on the number of rows while these are many enough for packed products.
+/// Products of one left side, in the order of their numbers. It is packed once for as many columns of all of them as
+/// are packed at a time, further depth costs no pass over c of its own, and few rows take one barrier in all, or two
+/// with further depth. The bits do not depend on the number of threads, nor those of a row on the number of rows while
+/// these are many enough for packed products.
 ///
-/// - Parameter product: the product of each number, asked for as often as it is needed. Further depth may read what products
-///   without it write.
+/// - Parameter product: the product of each number, asked for as often as it is needed. Further depth may read what
+///   products without it write.
 package func multiply(_ a: Operand, group count: Int, _ context: Context, _ product: (Int) -> GroupedProduct) {
     let team = context.team
     for index in 0..<count {
@@ -44,9 +45,9 @@ package func multiply(_ a: Operand, group count: Int, _ context: Context, _ prod
         whole.requireShapes(a.rows, depth: a.columns, whole.b)
         if let further = whole.further { whole.requireShapes(further.a.rows, depth: further.a.columns, further.b) }
     }
-    if a.rows >= fewestPackedTogether * team.threads, (0..<count).allSatisfy({ product($0).isPacked(after: a, team) }) {
+    if a.rows >= fewestPackedTogether * team.threads, let kernel = packedKernel(of: count, after: a, team, product) {
         team.parallel(a.rows, grain: splitGrain) { rows in
-            multiplyTogether(a.taking(rows: rows), count) { product($0).taking(rows: rows) }
+            multiplyTogether(a.taking(rows: rows), count, kernel) { product($0).taking(rows: rows) }
         }
         return
     }
@@ -56,6 +57,16 @@ package func multiply(_ a: Operand, group count: Int, _ context: Context, _ prod
 
 /// With fewer rows for each thread, packing every b on every thread costs more than packing a again.
 private let fewestPackedTogether = 128
+
+/// The packed products that all of a group are, with their further depth; nil where they are not alike.
+private func packedKernel(
+    of count: Int, after a: Operand, _ team: ThreadTeam, _ product: (Int) -> GroupedProduct
+) -> PackedKernel? {
+    guard count > 0, let kernel = product(0).packedKernel(after: a, team),
+        (1..<count).allSatisfy({ product($0).packedKernel(after: a, team) == kernel })
+    else { return nil }
+    return kernel
+}
 
 /// Some products of a group, each by itself, with barriers for all of them.
 private func multiply(
@@ -87,9 +98,14 @@ private func multiply(
     }
     for index in 0..<count where isWanted(product(index)) {
         let whole = product(index)
-        guard let further = whole.further, !whole.isPacked(after: a, team) else { continue }
+        guard let further = whole.further, whole.packedKernel(after: a, team) == nil else { continue }
         multiply(further.a.n, further.b, into: whole.c, accumulate: true, scale: whole.scale, team: team)
     }
+}
+
+/// Our own products that pack both sides, and so take further depth and other products of the same left side along.
+private enum PackedKernel {
+    case float32, bfloat16
 }
 
 extension GroupedProduct {
@@ -100,15 +116,23 @@ extension GroupedProduct {
     }
 
     /// Chosen for the whole product, as for one that is alone.
-    fileprivate func kernel(after a: Operand, _ team: ThreadTeam) -> ProductKernel { ProductKernel(a, b, team.products) }
-
-    /// Whether the product and its further depth are one of our own float32 products.
-    fileprivate func isPacked(after a: Operand, _ team: ThreadTeam) -> Bool {
-        kernel(after: a, team) == .packed
-            && further.map { $0.a.columns <= GroupedProduct.mostFurtherDepth && $0.b.isFull } ?? true
+    fileprivate func kernel(after a: Operand, _ team: ThreadTeam) -> ProductKernel {
+        ProductKernel(a, b, team.products)
     }
 
-    private static let mostFurtherDepth = Int(hone_most_further_depth)
+    /// How the product is packed together with its further depth; nil where they are multiplied one after the other.
+    fileprivate func packedKernel(after a: Operand, _ team: ThreadTeam) -> PackedKernel? {
+        packed(as: kernel(after: a, team))
+    }
+
+    private func packed(as kernel: ProductKernel) -> PackedKernel? {
+        guard further.map({ $0.a.columns <= Int(hone_most_further_depth) }) ?? true else { return nil }
+        return switch kernel {
+        case .packed where further?.b.isFull ?? true: .float32
+        case .bfloat16: .bfloat16
+        default: nil
+        }
+    }
 
     fileprivate func taking(rows: Range<Int>) -> GroupedProduct {
         GroupedProduct(
@@ -124,8 +148,8 @@ extension GroupedProduct {
 
     /// On the calling thread; further depth only where it is packed together.
     fileprivate func multiply(_ a: Operand, as kernel: ProductKernel) {
-        if kernel == .packed, let further, further.a.columns <= GroupedProduct.mostFurtherDepth, further.b.isFull {
-            multiplyTogether(a, 1) { _ in self }
+        if further != nil, let packed = packed(as: kernel) {
+            multiplyTogether(a, 1, packed) { _ in self }
         } else {
             kernel.multiply(a, b, into: c, accumulate: accumulates, scale: scale)
         }
@@ -133,15 +157,20 @@ extension GroupedProduct {
 }
 
 #if DoublePrecision
-    private func multiplyTogether(_ a: Operand, _ count: Int, _ product: (Int) -> GroupedProduct) {
+    private func multiplyTogether(
+        _ a: Operand, _ count: Int, _ kernel: PackedKernel, _ product: (Int) -> GroupedProduct
+    ) {
         preconditionFailure("there are no packed products in Double")
     }
 #else
-    private func multiplyTogether(_ a: Operand, _ count: Int, _ product: (Int) -> GroupedProduct) {
+    private func multiplyTogether(
+        _ a: Operand, _ count: Int, _ kernel: PackedKernel, _ product: (Int) -> GroupedProduct
+    ) {
         withUnsafeTemporaryAllocation(of: hone_product.self, capacity: count) { products in
             for index in 0..<count { products.initializeElement(at: index, to: product(index).lanes) }
             var left = a.lanesOfRows
-            let done = hone_f32_multiply_group(&left, products.baseAddress, count, a.rows, a.columns)
+            let multiply = kernel == .bfloat16 ? hone_bf16_multiply_group : hone_f32_multiply_group
+            let done = multiply(&left, products.baseAddress, count, a.rows, a.columns)
             precondition(done != 0, "no memory to pack the sides of a product in")
         }
     }

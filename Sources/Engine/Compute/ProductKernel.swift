@@ -22,22 +22,34 @@ enum ProductKernel {
     case packed
     /// Our own, in float32, for few rows of a: b is read once and not packed.
     case rows
+    /// Our own, in float32, for sums over many rows of memory with few lanes on one side: the gradients of adapters.
+    case thin
     /// Our own, in bfloat16.
     case bfloat16
     /// As `rows`, with the sides rounded as `bfloat16` rounds them; of a b that exists in bfloat16, half is read.
     case bfloat16Rows
 
     init(_ a: Operand, _ b: Operand, _ precision: ProductPrecision) {
-        // A side of fewer numbers costs as much to pack as to multiply.
-        if precision == .bfloat16, min(a.rows, b.columns, a.columns) >= 32 {
+        let isRounded = precision == .bfloat16 && Self.rounds(a, b)
+        if Self.hasOwn, Self.suitsRows(a, b), !isRounded || a.rows < 32 {
+            self = isRounded ? .bfloat16Rows : .rows
+        } else if isRounded {
             self = .bfloat16
-        } else if Self.hasOwn, Self.suitsRows(a, b) {
-            self = precision == .bfloat16 ? .bfloat16Rows : .rows
-        } else if precision == .bfloat16, a.elements.isNarrow || b.elements.isNarrow {
-            self = .bfloat16
+        } else if Self.hasOwn {
+            self = Self.isThin(a, b) ? .thin : .packed
         } else {
-            self = Self.hasOwn ? .packed : .library
+            self = .library
         }
+    }
+
+    /// What a weight is multiplied with is always rounded, so that a row has the same factors in any batch; gradients of
+    /// weights are where no side is so small that it costs as much to pack as to multiply.
+    private static func rounds(_ a: Operand, _ b: Operand) -> Bool {
+        !a.isTransposed || !a.isFull || !b.isFull || min(a.rows, b.columns, a.columns) >= 32
+    }
+
+    private static func isThin(_ a: Operand, _ b: Operand) -> Bool {
+        a.isTransposed && !b.isTransposed && a.columns >= 256 && min(a.rows, b.columns) <= hone_most_thin_lanes
     }
 
     /// Whether float32 products are our own here.
@@ -95,7 +107,8 @@ enum ProductKernel {
                     &left, &right, c.base, c.stride, c.rows, c.columns, a.columns, scale, accumulate ? 1 : 0,
                     isRounded ? 1 : 0)
             } else {
-                let product = isRounded ? hone_bf16_multiply : hone_f32_multiply
+                let product =
+                    self == .thin ? hone_f32_multiply_thin : isRounded ? hone_bf16_multiply : hone_f32_multiply
                 done = product(
                     &left, &right, c.base, c.stride, c.rows, c.columns, a.columns, scale, accumulate ? 1 : 0)
             }

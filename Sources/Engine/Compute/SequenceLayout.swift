@@ -105,8 +105,8 @@ package struct SequenceLayout: Sendable {
     }
 }
 
-/// Rows of queries and the rows of the keys they see. The last `queries.count` keys are the queries' own, so query i sees
-/// the first `keyCount − queries.count + i + 1` keys.
+/// Rows of queries and the rows of the keys they see. The last `queries.count` keys are the queries' own, so query i
+/// sees the first `keyCount − queries.count + i + 1` keys.
 package struct AttentionSpan: Sendable, Hashable {
     package let queries: Range<Int>
     package let keys: [Range<Int>]

@@ -40,8 +40,8 @@ package struct LanguageModel {
 
     /// Lays out the memory of a pass over `layout`, and of its adjoint unless nothing is recorded.
     ///
-    /// - Parameter reading: the rows of `hidden` that somebody reads, nil for all. Others have no meaning, and nothing may
-    ///   be added to their gradients.
+    /// - Parameter reading: the rows of `hidden` that somebody reads, nil for all. Others have no meaning, and nothing
+    ///   may be added to their gradients.
     package func activations(
         for layout: SequenceLayout, recording: DecoderStack.Recording, reading: [Int32]? = nil, _ context: Context
     ) -> Activations {
@@ -79,7 +79,8 @@ package struct LanguageModel {
     ///
     /// - Parameters:
     ///   - ids: nil when the input was not looked up in the embedding.
-    ///   - inputRows: the rows of ∂/∂embeddings that somebody reads, nil for all; a trained embedding reads all of `ids`.
+    ///   - inputRows: the rows of ∂/∂embeddings that somebody reads, nil for all; a trained embedding reads all of
+    ///     `ids`.
     @discardableResult
     package func backward(
         _ ids: [Int32]?, _ layout: SequenceLayout, _ a: Activations, inputRows: RowSelection? = nil, _ pass: Pass,

@@ -23,7 +23,8 @@ package struct LanguageModelHead {
 
     /// Memory for scoring `count` targets, forward and backward.
     ///
-    /// - Parameter referenceHiddenSize: channels of the model that divergences compare with; by default as many as here.
+    /// - Parameter referenceHiddenSize: channels of the model that divergences compare with; by default as many as
+    ///   here.
     package func scratch(
         count: Int, _ request: HeadRequest = [], referenceHiddenSize: Int? = nil, in arena: Arena
     ) -> HeadScratch {
@@ -57,8 +58,8 @@ package struct LanguageModelHead {
         }
     }
 
-    /// Fills `scores` and, for every target, ∂ log p / ∂ its hidden row. A loss of the log-probabilities alone that is known
-    /// afterwards then needs no logits again (`backward(_:through:…)`), unless the head's weight is trained.
+    /// Fills `scores` and, for every target, ∂ log p / ∂ its hidden row. A loss of the log-probabilities alone that is
+    /// known afterwards then needs no logits again (`backward(_:through:…)`), unless the head's weight is trained.
     ///
     /// - Parameter slopes: count × hidden, overwritten.
     package func score(

@@ -109,8 +109,8 @@ package struct LinearGroup {
         for bias in biases { addBias(bias.weight.value, to: y.columns(bias.columns), context) }
     }
 
-    /// Parameter gradients are added where wanted; `inputGradient` is overwritten before the input is read, so it must not be
-    /// the memory of `x`.
+    /// Parameter gradients are added where wanted; `inputGradient` is overwritten before the input is read, so it must
+    /// not be the memory of `x`.
     package func backward(
         _ dy: Matrix, input x: Matrix, _ a: Activations, _ scratch: AdapterScratch, inputGradient dx: Matrix?,
         _ pass: Pass, _ context: Context
@@ -119,8 +119,8 @@ package struct LinearGroup {
         accumulateGradients(dy, input: x, scratch, pass, context)
     }
 
-    /// The part of the adjoint that does not read the input: `inputGradient` is overwritten. `accumulateGradients` has to
-    /// follow before `scratch` serves another group.
+    /// The part of the adjoint that does not read the input: `inputGradient` is overwritten. `accumulateGradients` has
+    /// to follow before `scratch` serves another group.
     func differentiate(
         _ dy: Matrix, _ a: Activations, _ scratch: AdapterScratch, inputGradient dx: Matrix?, _ pass: Pass,
         _ context: Context

@@ -66,8 +66,8 @@ package struct AdapterScratch: BitwiseCopyable {
 /// The adapters of a group of linears. Matrices A that lie end to end are one product, and the members share one
 /// dropout mask, which is drawn again in the adjoint instead of being kept.
 ///
-/// Both directions are further depth of the linears' own products, x Wᵀ + u Bᵀ and ∂y W + ∂u A: the adapters' outputs pass
-/// memory with the linears' and not once more.
+/// Both directions are further depth of the linears' own products, x Wᵀ + u Bᵀ and ∂y W + ∂u A: the adapters' outputs
+/// pass memory with the linears' and not once more.
 struct AdapterGroup {
     struct Member {
         let adapter: LowRankAdapter
@@ -144,8 +144,8 @@ struct AdapterGroup {
         }
     }
 
-    /// Overwrites ∂x with ∂y W + ∂u A where wanted, and adds to the gradients of the matrices B. Those of the matrices A
-    /// follow, when the input is there.
+    /// Overwrites ∂x with ∂y W + ∂u A where wanted, and adds to the gradients of the matrices B. Those of the matrices
+    /// A follow, when the input is there.
     func differentiate(
         _ dy: Matrix, beside linears: [LinearGroup.Run], _ lowRank: Matrix, _ scratch: AdapterScratch,
         inputGradient dx: Matrix?, _ pass: Pass, _ context: Context
@@ -160,7 +160,9 @@ struct AdapterGroup {
                     further: hasMask ? nil : member.map { .init(dLowRank.columns($0.ranks), $0.adapter.down.value.n) })
             }
             differentiate(dy, member, dLowRank, followedBy: product, context)
-            member?.adapter.up.accumulateGradient(dy.t, lowRank.columns(member?.ranks ?? 0..<0).n, context)
+            if let member {
+                member.adapter.up.accumulateGradient(dy.t, lowRank.columns(member.ranks).n, context)
+            }
         }
         if let dx, let mask = mask(pass) { accumulateInputGradient(dLowRank, mask, into: dx, scratch, context) }
     }

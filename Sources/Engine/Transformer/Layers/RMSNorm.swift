@@ -27,8 +27,9 @@ package struct RMSNorm {
             weightGradient: weight.wantedGradient(context), context)
     }
 
-    /// The same, and then `dy` becomes the norm's output again where parameters want gradients: those of the linears that
-    /// read it. So a pass need not keep it. Without `inputGradient` nothing is read from `dy` unless the norm is trained.
+    /// The same, and then `dy` becomes the norm's output again where parameters want gradients: those of the linears
+    /// that read it. So a pass need not keep it. Without `inputGradient` nothing is read from `dy` unless the norm is
+    /// trained.
     func backwardRestoring(
         _ dy: Matrix, input x: Matrix, inverseRMS: Matrix, inputGradient: Matrix?, _ context: Context
     ) {

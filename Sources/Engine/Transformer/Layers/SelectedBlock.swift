@@ -46,13 +46,13 @@ struct SelectedBlock {
         _ s: DecoderBlock.Scratch, inputGradient: Bool, _ pass: Pass, _ context: Context
     ) {
         rows.gatherInPlace(gradient)
-        let scratch = s.feedForward.rows(rows.count)
         feedForward.backward(
-            gradient.rows(0..<rows.count), input: a.middle, a.feedForward, scratch, s.adapters, pass.on(rows), context)
+            gradient.rows(0..<rows.count), input: a.middle, a.feedForward, s.feedForward, s.adapters, pass.on(rows),
+            context)
         // What the feed-forward half used is free again.
-        let selectedGradient = Matrix(base: scratch.expandedGradient.base, rows: rows.count, columns: x.columns)
+        let selectedGradient = Matrix(base: s.feedForward.expandedGradient.base, rows: rows.count, columns: x.columns)
         attention.backward(
-            gradient, input: x, layout, rows, selectedNormed: scratch.normed, selectedGradient: selectedGradient,
-            a.attention, s, inputGradient: inputGradient, pass, context)
+            gradient, input: x, layout, rows, selectedNormed: s.feedForward.normed.rows(0..<rows.count),
+            selectedGradient: selectedGradient, a.attention, s, inputGradient: inputGradient, pass, context)
     }
 }

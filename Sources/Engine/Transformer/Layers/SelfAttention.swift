@@ -71,8 +71,8 @@ package struct SelfAttention {
             value: projected.columns(projections.columns[2]))
     }
 
-    /// Memory that another block has laid out, with the places of q, k and v that are this block's: they follow the order
-    /// of its weights in memory, which can differ from block to block.
+    /// Memory that another block has laid out, with the places of q, k and v that are this block's: they follow the
+    /// order of its weights in memory, which can differ from block to block.
     func viewing(_ a: Activations) -> Activations {
         let (columns, hasHeadNorms) = (projections.columns, queryNorm != nil)
         return Activations(
@@ -143,7 +143,8 @@ package struct SelfAttention {
     }
 
     /// `gradient` holds ∂/∂h and becomes ∂/∂x: the residual path needs no work. With `inputGradient` false only the
-    /// parameters' part is computed and `gradient` is left as it is; with `inputRows` only those rows of it get a meaning.
+    /// parameters' part is computed and `gradient` is left as it is; with `inputRows` only those rows of it get a
+    /// meaning.
     package func backward(
         _ gradient: Matrix, input x: Matrix, _ layout: SequenceLayout, _ a: Activations, _ s: Scratch,
         attention scores: AttentionScratch, _ adapters: AdapterScratch, inputGradient: Bool,

@@ -2,7 +2,8 @@ package import Compute
 
 /// A weight as the layers see it: its numbers, and where its gradient accumulates when it is trained.
 ///
-/// Vectors (norm weights, biases) are 1 × n. The memory is the parameter store's, or for frozen weights a mapped file's.
+/// Vectors (norm weights, biases) are 1 × n. The memory is the parameter store's, or for frozen weights a mapped
+/// file's.
 package struct Parameter: BitwiseCopyable, Sendable {
     /// outputs × inputs, or 1 × n.
     package let elements: WeightMatrix
