@@ -50,8 +50,7 @@ struct ProductGroupTests {
     }
 
     #if !DoublePrecision
-        /// The same where the team multiplies in bfloat16: both sides of a product are rounded where all of them are
-        /// wide enough to be worth it, so the adapter's own products stay in float32.
+        /// The same where the team multiplies in bfloat16: both sides are rounded, further depth as well.
         @Test(
             .enabled(if: processorHasBFloat16, "this processor has no AVX512-BF16"), arguments: shapes, [1, 2, 3])
         func groupIsItsProductsInBFloat16(shape: (Int, Int, Int), threads: Int) throws {
@@ -61,9 +60,9 @@ struct ProductGroupTests {
             adapted.multiplyTogether(bench.context)
 
             func product(_ a: Matrix, _ b: Matrix, transposed: Bool) -> [[Double]] {
-                let isNarrow = min(a.rows, a.columns, transposed ? b.rows : b.columns) >= 32
-                let (left, right) = isNarrow ? (a.roundedToBFloat16, b.roundedToBFloat16) : (a.values, b.values)
-                return ReferenceMath.product(left, transposed ? ReferenceMath.transposed(right) : right)
+                let right = b.roundedToBFloat16
+                return ReferenceMath.product(
+                    a.roundedToBFloat16, transposed ? ReferenceMath.transposed(right) : right)
             }
             func sum(_ a: [[Double]], _ b: [[Double]]) -> [[Double]] { zip(a, b).map { zip($0, $1).map { $0 + $1 } } }
             let lowRank = product(adapted.x, adapted.down, transposed: true).map { $0.map { $0 * 0.3 } }
@@ -74,17 +73,71 @@ struct ProductGroupTests {
             #expect(relativeError(adapted.y, sum(base, added)) < tolerance)
             #expect(relativeError(adapted.z, sum(before, other)) < tolerance)
         }
+
+        /// A frozen weight as its file holds it beside adapters in float32, and more rows than threads share evenly.
+        @Test(
+            .enabled(if: processorHasBFloat16, "this processor has no AVX512-BF16"), arguments: [5, 301, 700],
+            [1, 2, 3])
+        func narrowWeightsInGroups(rows: Int, threads: Int) throws {
+            let (outputs, depth, rank) = (83, 131, 5)
+            let bits: [UInt16] = (0..<outputs * depth).map {
+                0x3f80 + UInt16($0 * 7919 % 61) + ($0 % 3 == 0 ? 0x8000 : 0)
+            }
+            try bits.withUnsafeBufferPointer { pointer in
+                let narrow = NarrowMatrix(base: try #require(pointer.baseAddress), rows: outputs, columns: depth)
+                let bench = try Bench(threads: threads, products: .bfloat16)
+                let weight = bench.zeros(outputs, depth)
+                WeightMatrix.narrow(narrow).copy(into: weight)
+                let x = bench.normal(rows, depth, stream: 1)
+                let (down, up) = (bench.normal(rank, depth, stream: 2), bench.normal(outputs, rank, stream: 3))
+                func product(_ weight: WeightMatrix) -> [[Double]] {
+                    let (u, y) = (bench.zeros(rows, rank), bench.zeros(rows, outputs))
+                    multiply(x.n, group: 2, bench.context) { index in
+                        index == 0
+                            ? GroupedProduct(down.t, into: u)
+                            : GroupedProduct(weight.t, into: y, further: .init(u, up.t))
+                    }
+                    return y.values
+                }
+                #expect(product(.narrow(narrow)) == product(.full(weight)))
+                // Adapters that add nothing leave the bits of the linear alone: a policy starts as its reference.
+                up.fill(0)
+                let alone = bench.zeros(rows, outputs)
+                multiply(x.n, weight.t, into: alone, bench.context)
+                #expect(product(.narrow(narrow)) == alone.values)
+            }
+        }
     #endif
 
-    @Test(.enabled(if: ThreadTeam.multipliesItself, "the library promises nothing"), arguments: shapes)
-    func groupsDoNotDependOnThreads(shape: (Int, Int, Int)) throws {
+    @Test(
+        .enabled(if: ThreadTeam.multipliesItself, "the library promises nothing"), arguments: shapes,
+        [ProductPrecision.full, .bfloat16])
+    func groupsDoNotDependOnThreads(shape: (Int, Int, Int), precision: ProductPrecision) throws {
         let results = try [1, 2, 5].map { threads in
-            let bench = try Bench(threads: threads)
+            let bench = try Bench(threads: threads, products: precision)
             let adapted = Adapted(bench, rows: shape.0, depth: shape.1, outputs: shape.2)
             adapted.multiplyTogether(bench.context)
             return [adapted.lowRank, adapted.y, adapted.z].map(\.values)
         }
         #expect(results.allSatisfy { $0 == results[0] })
+    }
+
+    /// Gradients of adapters: lanes of both kinds, whole and ragged, more than are summed at a time.
+    @Test(arguments: [(16, 576), (3, 1600), (64, 97), (40, 40), (1, 300)], [256, 1000])
+    func thinProducts(lanes: (Int, Int), depth: Int) throws {
+        let results = try [1, 2, 3].map { threads in
+            let bench = try Bench(threads: threads)
+            let u = bench.normal(depth, lanes.0, stream: 1, padding: 5)
+            let x = bench.normal(depth, lanes.1, stream: 2, padding: 3)
+            let (down, up) = (bench.normal(lanes.0, lanes.1, stream: 3), bench.normal(lanes.1, lanes.0, stream: 4))
+            let (before, sums) = (down.values, ReferenceMath.product(ReferenceMath.transposed(u.values), x.values))
+            multiply(u.t, x.n, into: down, accumulate: true, scale: 0.5, bench.context)
+            multiply(x.t, u.n, into: up, bench.context)
+            #expect(relativeError(down, zip(before, sums).map { zip($0, $1).map { $0 + 0.5 * $1 } }) < tolerance)
+            #expect(relativeError(up, ReferenceMath.transposed(sums)) < tolerance)
+            return [down.values, up.values]
+        }
+        #expect(!ThreadTeam.multipliesItself || results.allSatisfy { $0 == results[0] })
     }
 
     /// More further depth than the packed products take comes by a product of its own.

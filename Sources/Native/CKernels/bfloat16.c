@@ -95,12 +95,21 @@ int hone_bf16_multiply(
     return multiply_packed(a, b, c, stride, rows, columns, depth, scale, accumulate);
 }
 
+int hone_bf16_multiply_group(
+    const hone_operand *a, const hone_product *products, size_t count, size_t rows, size_t depth) {
+    return multiply_group(a, products, count, rows, depth);
+}
+
 #else
 
 int hone_bf16_available(void) { return 0; }
 int hone_bf16_multiply(
     const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows, size_t columns, size_t depth,
     float scale, int accumulate) {
+    __builtin_trap(); // never called: not available
+}
+int hone_bf16_multiply_group(
+    const hone_operand *a, const hone_product *products, size_t count, size_t rows, size_t depth) {
     __builtin_trap(); // never called: not available
 }
 

@@ -113,13 +113,6 @@ MANY double hone_sum_of_squares(const real *x, ptrdiff_t count) {
     return total;
 }
 
-MANY double hone_dot(const real *a, const real *b, ptrdiff_t count) {
-    RELAXED
-    double total = 0;
-    for (ptrdiff_t i = 0; i < count; i++) total += (double)a[i] * (double)b[i];
-    return total;
-}
-
 const char *hone_kernel_level(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();

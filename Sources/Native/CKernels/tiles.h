@@ -1,8 +1,8 @@
 // The loops that every packed product with AVX-512 has in common, float32.c and bfloat16.c alike.
 //
-// Both sides are packed into strips of sixteen lanes (rows of a, columns of b), unit of depth by unit of depth. A tile of
-// 8 × 48 sums stays in registers over one block of depth; a's block stays in the second-level cache for all columns. Every
-// element of c adds its products in the same order, however rows and columns are split.
+// Both sides are packed into strips of sixteen lanes (rows of a, columns of b), unit of depth by unit of depth. A tile
+// of 8 × 48 sums stays in registers over one block of depth; a's block stays in the second-level cache for all columns.
+// Every element of c adds its products in the same order, however rows and columns are split.
 //
 // Before this file is included, the including one defines
 //   TARGET, INLINE     attributes of its functions
@@ -90,8 +90,8 @@ INLINE void multiply_tile(
     }
 }
 
-// Strips of the next tile. Four that are left make two tiles alike: one of a single strip waits for its loads. Heads of 64
-// channels are four strips.
+// Strips of the next tile. Four that are left make two tiles alike: one of a single strip waits for its loads. Heads of
+// 64 channels are four strips.
 static int next_strips(size_t left) { return left == 4 ? 2 : left < tile_strips ? (int)left : tile_strips; }
 
 // All tiles of one packed block of a and one of b.

@@ -46,11 +46,10 @@ void hone_axpy(hone_real scale, const hone_real *x, ptrdiff_t x_stride, hone_rea
 // x *= scale.
 void hone_scale(hone_real scale, hone_real *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t columns);
 // norms[r] = Σ_c |x[r][c]| (order 1) or the Euclidean norm (order 2).
-void hone_row_norms(const hone_real *x, ptrdiff_t x_stride, int order, double *norms, ptrdiff_t rows, ptrdiff_t columns);
+void hone_row_norms(const hone_real *x, ptrdiff_t x_stride, int order, double *norms, ptrdiff_t rows,
+                    ptrdiff_t columns);
 // Σ x², accumulated in double over blocks of fixed size.
 double hone_sum_of_squares(const hone_real *x, ptrdiff_t count);
-// Σ a·b of two vectors, accumulated in double.
-double hone_dot(const hone_real *a, const hone_real *b, ptrdiff_t count);
 
 // ---- rotary.c --------------------------------------------------------------------------------------------------
 
@@ -151,17 +150,53 @@ typedef struct {
     hone_operand further_a, further_b;
     size_t further_depth; // 0 for none; at most hone_most_further_depth
 } hone_product;
-// As `hone_f32_multiply` for several products of one a, which is packed once for as many of their columns as
-// are packed at a time. Rows of `further_a` may be
-// the same rows of an earlier product's c.
+// As `hone_f32_multiply` for several products of one a, which is packed once for as many of their columns as are packed
+// at a time. Rows of `further_a` may be the same rows of an earlier product's c.
 int hone_f32_multiply_group(const hone_operand *a, const hone_product *products, size_t count, size_t rows,
                             size_t depth);
+
+// ---- thin.c ----------------------------------------------------------------------------------------------------
+
+enum { hone_most_thin_lanes = 64 };
+// As `hone_f32_multiply` where the lanes of both sides are contiguous in memory, all is float32, and one side has at most
+// `hone_most_thin_lanes` lanes: the other one is read once and not packed.
+int hone_f32_multiply_thin(const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows,
+                           size_t columns, size_t depth, float scale, int accumulate);
+
+// ---- attention_float32.c, attention_bfloat16.c ------------------------------------------------------------------
+
+// Causal attention of the tokens of one span with the heads that share one key/value head. Pointers are to the span's
+// first token and the first of these heads, or to row 0 of the keys and values and their head; a token's heads lie
+// beside each other. The last `token_count` keys are the tokens' own.
+typedef struct {
+    const hone_real *q, *k, *v;
+    size_t q_stride, k_stride, v_stride;
+    hone_real *out, *log_sum; // log_sum: a column for each head; both only read by the gradient
+    size_t out_stride, log_sum_stride;
+    const hone_real *dout;    // these only for the gradient; dk and dv are added to, dq is overwritten
+    hone_real *dq, *dk, *dv;
+    size_t dout_stride, dq_stride, dk_stride, dv_stride;
+    const int32_t *keys;      // their rows
+    size_t key_count, token_count, group, width, window;
+    hone_real scale;
+    size_t part, parts;       // every `parts`th block of tokens from `part` on is worked on
+    void *scratch;            // of as many bytes as hone_…_attention_scratch says, on a multiple of 64
+} hone_attention;
+
+size_t hone_f32_attention_scratch(size_t width, size_t group, size_t keys, int backward);
+void hone_f32_attention(const hone_attention *a);
+void hone_f32_attention_gradient(const hone_attention *a);
+// The same with both sides of every product rounded to bfloat16; softmax and sums are in float32.
+size_t hone_bf16_attention_scratch(size_t width, size_t group, size_t keys, int backward);
+void hone_bf16_attention(const hone_attention *a);
+void hone_bf16_attention_gradient(const hone_attention *a);
 
 // ---- few_rows.c ------------------------------------------------------------------------------------------------
 
 // As `hone_f32_multiply` for few rows and contiguous depths: b is read once, from memory, and is not packed. Sums have
-// another order than those of `hone_f32_multiply`, the same for any number of rows. With `in_bf16` both sides are rounded
-// as `hone_bf16_multiply` rounds them, and b may be narrow; rows × depth numbers have to fit the packing memory.
+// another order than those of `hone_f32_multiply`, the same for any number of rows. With `in_bf16` both sides are
+// rounded as `hone_bf16_multiply` rounds them, and b may be narrow; rows × depth numbers have to fit the packing
+// memory.
 enum { hone_f32_most_rows = 32 };
 int hone_f32_multiply_rows(const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows,
                            size_t columns, size_t depth, float scale, int accumulate, int in_bf16);
@@ -176,3 +211,6 @@ int hone_bf16_available(void);
 // count as zero.
 int hone_bf16_multiply(const hone_operand *a, const hone_operand *b, float *c, size_t stride, size_t rows,
                        size_t columns, size_t depth, float scale, int accumulate);
+// As `hone_f32_multiply_group`, rounded likewise; further depth on both sides, too.
+int hone_bf16_multiply_group(const hone_operand *a, const hone_product *products, size_t count, size_t rows,
+                             size_t depth);
