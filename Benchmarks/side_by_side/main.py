@@ -21,8 +21,8 @@ HERE = pathlib.Path(__file__).parent
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", action="append", choices=list(SHAPES))
-    parser.add_argument("--only", action="append", help="cases whose name contains this")
-    parser.add_argument("--contender", action="append", help="peers whose name contains this; 'none' for hone alone")
+    parser.add_argument("--only", action="append", help="cases whose name contains this, or with = in front is this")
+    parser.add_argument("--contender", action="append", help="peers, chosen likewise; 'none' for hone alone")
     parser.add_argument("--precision", action="append", choices=["fp32", "bf16"])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
@@ -32,6 +32,11 @@ def options():
     found.shape = found.shape or ["smollm2-135m"]
     found.precision = found.precision or ["fp32"]
     return found
+
+
+def chosen(name, wanted):
+    """Whether a name is one of those that are asked for; without any, all are."""
+    return not wanted or any(name == w[1:] if w.startswith("=") else w in name for w in wanted)
 
 
 def run(commands, environment):
@@ -68,7 +73,7 @@ def contenders(case, settings, precision, home):
             for copy in range(copies)]
         yield name, commands, machine.hone_environment()
     for name, (tuned, script, arguments) in case.peers.items():
-        if settings.contender and not any(wanted in name for wanted in settings.contender):
+        if not chosen(name, settings.contender):
             continue
         command = [os.environ["HONE_PYTHON"], HERE.parent / "peers/speed" / script, *arguments, *times,
                    "--precision", precision]
@@ -105,7 +110,7 @@ def selected(settings, home):
         for precision in settings.precision:
             folder = inputs.model_folder(os.environ["HONE_BENCH"], home, shape, precision)
             for case in Cases(home, folder, shape, precision).all():
-                if not settings.only or any(wanted in case.name for wanted in settings.only):
+                if chosen(case.name, settings.only):
                     yield shape, precision, case
 
 
