@@ -53,4 +53,40 @@ enum ReferenceMath {
         }
         return out
     }
+
+    /// The gradients of `attention`, by the definition.
+    static func attentionGradients(
+        _ dOut: Rows, q: Rows, k: Rows, v: Rows, spans: [AttentionSpan], shape: AttentionShape
+    ) -> (q: Rows, k: Rows, v: Rows) {
+        let (d, group, scale) = (shape.headDimension, shape.headCount / shape.keyValueHeadCount, Double(shape.scale))
+        func zeros(_ x: Rows) -> Rows { x.map { $0.map { _ in 0 } } }
+        var (dq, dk, dv) = (zeros(q), zeros(k), zeros(v))
+        func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+        for span in spans {
+            let keys = span.keys.flatMap { Array($0) }
+            for (i, row) in span.queries.enumerated() {
+                let last = span.keyCount - span.queries.count + i
+                let visible = keys[max(0, last + 1 - (shape.window ?? .max))...last]
+                for head in 0..<shape.headCount {
+                    let (own, shared) = (head * d, head / group * d)
+                    let (query, slope) = (q[row][own..<own + d], dOut[row][own..<own + d])
+                    let scores = visible.map { dot(query, k[$0][shared..<shared + d]) * scale }
+                    let top = scores.max() ?? 0
+                    let total = scores.reduce(0) { $0 + exp($1 - top) }
+                    let p = scores.map { exp($0 - top) / total }
+                    let dp = visible.map { dot(slope, v[$0][shared..<shared + d]) }
+                    let mean = zip(p, dp).reduce(0) { $0 + $1.0 * $1.1 }
+                    for (key, (p, dp)) in zip(visible, zip(p, dp)) {
+                        let ds = scale * p * (dp - mean)
+                        for c in 0..<d {
+                            dv[key][shared + c] += p * dOut[row][own + c]
+                            dk[key][shared + c] += ds * q[row][own + c]
+                            dq[row][own + c] += ds * k[key][shared + c]
+                        }
+                    }
+                }
+            }
+        }
+        return (dq, dk, dv)
+    }
 }

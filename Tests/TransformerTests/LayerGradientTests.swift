@@ -44,7 +44,8 @@ struct LayerGradientTests {
         let output = arena.matrix(tokens, width)
         let activations = layer.activations(tokens, in: arena)
         let scratch = layer.scratch(tokens, backward: true, in: arena)
-        let scores = AttentionScratch(layout: layout, in: arena, team: team)
+        let scores = AttentionScratch(
+            layout: layout, shape: layer.shape, backward: true, in: arena, team: team)
         func forward() -> Double {
             layer.forward(
                 x, layout, into: output, activations, scratch, attention: scores, .none, Pass(), context)

@@ -69,9 +69,12 @@ package struct DecoderStack {
         return Activations(
             recording: recording, streams: streams,
             blocks: blocks.prefix(kept).map { $0.activations(tokens, in: arena) },
-            scratch: blocks.first?.scratch(
-                tokens, AttentionScratch(layout: layout, in: arena, team: context.team), backward: recording != .none,
-                in: arena),
+            scratch: blocks.first.map { block in
+                let backward = recording != .none
+                let scores = AttentionScratch(
+                    layout: layout, shape: block.attention.shape, backward: backward, in: arena, team: context.team)
+                return block.scratch(tokens, scores, backward: backward, in: arena)
+            },
             selection: top == nil ? nil : reading.flatMap { RowSelection($0, of: layout) },
             tokens: tokens, depth: blocks.count)
     }

@@ -31,9 +31,11 @@ package struct CachedSequence {
         caches = stack.caches(sequences: 1, capacity: capacity, in: arena)
         streams = arena.matrix(2 * pieceLength, stack.hiddenSize)
         block = stack.blocks.first?.activations(pieceLength, in: arena)
-        scratch = stack.blocks.first?.scratch(
-            pieceLength, AttentionScratch(maximumKeyCount: capacity, in: arena, team: context.team), backward: false,
-            in: arena)
+        scratch = stack.blocks.first.map { block in
+            let scores = AttentionScratch(
+                maximumKeyCount: capacity, shape: block.attention.shape, in: arena, team: context.team)
+            return block.scratch(pieceLength, scores, backward: false, in: arena)
+        }
         decoding = (stack.blocks.first?.attention.shape).map {
             DecodeScratch(maximumKeyCount: capacity, shape: $0, in: arena, team: context.team)
         }

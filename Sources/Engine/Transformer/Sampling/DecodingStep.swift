@@ -20,8 +20,11 @@ extension DecoderStack {
         return DecodingActivations(
             streams: arena.matrix(2 * rows, hiddenSize), rows: rows,
             block: blocks.first?.activations(rows, in: arena),
-            scratch: blocks.first?.scratch(
-                rows, AttentionScratch(maximumKeyCount: 1, in: arena, team: context.team), backward: false, in: arena),
+            scratch: blocks.first.map { block in
+                let scores = AttentionScratch(
+                    maximumKeyCount: 1, shape: block.attention.shape, in: arena, team: context.team)
+                return block.scratch(rows, scores, backward: false, in: arena)
+            },
             attention: shape.map {
                 DecodeScratch(maximumKeyCount: capacity, shape: $0, in: arena, team: context.team)
             })
