@@ -15,19 +15,7 @@ MANY void hone_bf16_widen(const uint16_t *from, hone_real *to, size_t count) {
 }
 
 #if !defined(HONE_DOUBLE) && defined(__x86_64__)
-#include "vectors.h"
-
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define INLINE TARGET static inline __attribute__((always_inline))
-
-typedef uint32_t packed;
-typedef __m512bh side;
-
-enum { depth_unit = 2 };
-
-INLINE side load_lanes(const packed *from) { return (side)_mm512_load_si512(from); }
-INLINE side spread_lane(packed lane) { return (side)_mm512_set1_epi32((int)lane); }
-INLINE __m512 multiply_add(__m512 sum, side left, side right) { return _mm512_dpbf16_ps(sum, left, right); }
+#include "bfloat16_lanes.h"
 
 // `count` numbers from `from` on, zeros after them, as 32 numbers of 16 bits.
 INLINE __m512i load_depth(const hone_operand *operand, size_t from, size_t count) {
@@ -35,10 +23,7 @@ INLINE __m512i load_depth(const hone_operand *operand, size_t from, size_t count
         const __mmask32 wanted = count >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << count) - 1;
         return _mm512_maskz_loadu_epi16(wanted, (const uint16_t *)operand->base + from);
     }
-    const float *source = (const float *)operand->base + from;
-    __m512 low = _mm512_maskz_loadu_ps(first_lanes(count), source);
-    __m512 high = count > 16 ? _mm512_maskz_loadu_ps(first_lanes(count - 16), source + 16) : _mm512_setzero_ps();
-    return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+    return load_units((const float *)operand->base + from, count);
 }
 
 // A strip of an operand whose depth is contiguous in memory: up to sixteen of its rows, transposed.
@@ -72,9 +57,6 @@ static void pack_lanes(const hone_operand *from, size_t start, size_t count, siz
 
 // Strips of an operand whose lanes are contiguous in memory: two rows of that memory at a time, interleaved.
 TARGET static void pack_lanes(const hone_operand *from, size_t start, size_t count, size_t depth, packed *strips) {
-    const __m512i interleave = _mm512_set_epi16(
-        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1,
-        16, 0);
     for (size_t k = 0; k < depth; k += 2, start += 2 * from->stride, strips += lanes) {
         packed *strip = strips;
         for (size_t lane = 0; lane < count; lane += lanes, strip += strip_size) {
@@ -82,7 +64,7 @@ TARGET static void pack_lanes(const hone_operand *from, size_t start, size_t cou
             __m256i low = load_row(from, start + lane, wanted, 1);
             __m256i high = load_row(from, start + from->stride + lane, wanted, k + 1 < depth);
             __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-            _mm512_store_si512(strip, _mm512_permutexvar_epi16(interleave, both));
+            _mm512_store_si512(strip, interleave(both));
         }
     }
 }

@@ -2,21 +2,9 @@
 #include "CKernels.h"
 
 #if !defined(HONE_DOUBLE) && defined(__x86_64__)
-#include "vectors.h"
+#include "float32_lanes.h"
 #include <stdlib.h>
 #include <string.h>
-
-#define TARGET AVX512
-#define INLINE INLINE_AVX512
-
-typedef float packed;
-typedef __m512 side;
-
-enum { depth_unit = 1 };
-
-INLINE side load_lanes(const packed *from) { return _mm512_load_ps(from); }
-INLINE side spread_lane(packed lane) { return _mm512_set1_ps(lane); }
-INLINE __m512 multiply_add(__m512 sum, side left, side right) { return _mm512_fmadd_ps(left, right, sum); }
 
 // A strip of an operand whose depth is contiguous in memory: up to sixteen of its rows, transposed.
 TARGET static void pack_depth(const hone_operand *from, size_t start, size_t count, size_t depth, packed *strip) {

@@ -4,20 +4,13 @@
 // of 8 × 48 sums stays in registers over one block of depth; a's block stays in the second-level cache for all columns.
 // Every element of c adds its products in the same order, however rows and columns are split.
 //
-// Before this file is included, the including one defines
-//   TARGET, INLINE     attributes of its functions
-//   packed             type of one lane of one unit of depth
-//   depth_unit         numbers in such a unit
-//   side               type of 16 packed lanes, with load_lanes, spread_lane and multiply_add on it
-//   pack_lanes, pack_depth                  pack one strip from memory in either order
+// Before this file is included, float32_lanes.h or bfloat16_lanes.h says what a unit of depth is, and the including file
+// declares pack_lanes and pack_depth, which pack one strip from memory in either order.
 #pragma once
 #include "CKernels.h"
-#include <immintrin.h>
+#include "sums.h"
 
 enum {
-    lanes = 16,
-    tile_rows = 8,
-    tile_strips = 3,
     // Deep, so that c is read and written few times: a tile's part of b has 108 KB, and streams from the second level.
     depth_block = 576 * depth_unit,
     row_block = 384,     // of a: 864 KB
@@ -59,22 +52,7 @@ INLINE void multiply_tile(
     __mmask16 last, float scale, int accumulate) {
     prefetch_tile(c, stride, rows, strips);
     __m512 sums[tile_rows][tile_strips];
-#pragma clang loop unroll(full)
-    for (int row = 0; row < tile_rows; row++)
-#pragma clang loop unroll(full)
-        for (int strip = 0; strip < strips; strip++) sums[row][strip] = _mm512_setzero_ps();
-    for (size_t unit = 0; unit < units; unit++, a += lanes, b += lanes) {
-        side right[tile_strips];
-#pragma clang loop unroll(full)
-        for (int strip = 0; strip < strips; strip++) right[strip] = load_lanes(b + (size_t)strip * strip_size);
-#pragma clang loop unroll(full)
-        for (int row = 0; row < tile_rows; row++) {
-            side left = spread_lane(a[row]);
-#pragma clang loop unroll(full)
-            for (int strip = 0; strip < strips; strip++)
-                sums[row][strip] = multiply_add(sums[row][strip], left, right[strip]);
-        }
-    }
+    add_products(sums, (left_side){a, 1, lanes}, (right_side){b, strip_size, lanes}, units, strips);
     const __m512 factor = _mm512_set1_ps(scale);
 #pragma clang loop unroll(full)
     for (int row = 0; row < tile_rows; row++) {
@@ -89,10 +67,6 @@ INLINE void multiply_tile(
         }
     }
 }
-
-// Strips of the next tile. Four that are left make two tiles alike: one of a single strip waits for its loads. Heads of
-// 64 channels are four strips.
-static int next_strips(size_t left) { return left == 4 ? 2 : left < tile_strips ? (int)left : tile_strips; }
 
 // All tiles of one packed block of a and one of b.
 TARGET static void multiply_blocks(
