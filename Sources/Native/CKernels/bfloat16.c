@@ -26,7 +26,15 @@ INLINE __m512i load_depth(const hone_operand *operand, size_t from, size_t count
     return load_units((const float *)operand->base + from, count);
 }
 
-// A strip of an operand whose depth is contiguous in memory: up to sixteen of its rows, transposed.
+// 32 numbers from `from` on are on their way. There need not be any.
+INLINE void prefetch_depth(const hone_operand *operand, size_t from) {
+    const char *bytes = (const char *)operand->base + from * (operand->narrow ? sizeof(uint16_t) : sizeof(float));
+    __builtin_prefetch(bytes);
+    if (!operand->narrow) __builtin_prefetch(bytes + 64);
+}
+
+// A strip of an operand whose depth is contiguous in memory: up to sixteen of its rows, transposed. Those of the next
+// strip are fetched meanwhile: so many rows at once are too many for the processor to follow.
 TARGET static void pack_depth(const hone_operand *from, size_t start, size_t count, size_t depth, packed *strip) {
     for (size_t k = 0; k < depth; k += 32) {
         __m512i rows[16];
@@ -34,6 +42,7 @@ TARGET static void pack_depth(const hone_operand *from, size_t start, size_t cou
         for (size_t lane = 0; lane < 16; lane++) {
             rows[lane] = lane < count ? load_depth(from, start + lane * from->stride + k, depth - k)
                                       : _mm512_setzero_si512();
+            prefetch_depth(from, start + (lane + 16) * from->stride + k);
         }
         transpose(rows);
         size_t pairs = (depth - k + 1) / 2;

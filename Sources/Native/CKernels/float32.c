@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A strip of an operand whose depth is contiguous in memory: up to sixteen of its rows, transposed.
+// A strip of an operand whose depth is contiguous in memory: up to sixteen of its rows, transposed. Those of the next
+// strip are fetched meanwhile: so many rows at once are too many for the processor to follow.
 TARGET static void pack_depth(const hone_operand *from, size_t start, size_t count, size_t depth, packed *strip) {
     const float *source = (const float *)from->base + start;
     for (size_t k = 0; k < depth; k += 16) {
@@ -16,6 +17,7 @@ TARGET static void pack_depth(const hone_operand *from, size_t start, size_t cou
         for (size_t lane = 0; lane < 16; lane++) {
             rows[lane] = lane < count ? (__m512i)_mm512_maskz_loadu_ps(wanted, source + lane * from->stride + k)
                                       : _mm512_setzero_si512();
+            __builtin_prefetch(source + (lane + 16) * from->stride + k);
         }
         transpose(rows);
 #pragma clang loop unroll(full)

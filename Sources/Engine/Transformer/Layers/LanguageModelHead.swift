@@ -5,13 +5,14 @@ package import Compute
 package struct LanguageModelHead {
     /// vocabulary × hidden; the embedding's own windows when tied, so that both gradients add up in one place.
     package let weight: Parameter
-    /// Rows of logits that are held at a time.
+    /// Most rows of logits that are held at a time. Chunks are as equal as can be: for a few rows that are left, the
+    /// weight would be packed once more.
     package let chunkRows: Int
 
-    /// - Parameter chunkRows: by default as many as make about 64 MB of Float logits.
+    /// - Parameter chunkRows: by default as many as make about 75 MB of Float logits.
     package init(weight: Parameter, chunkRows: Int? = nil) {
         self.weight = weight
-        let fitting = (1 << 24) / max(1, weight.elements.rows) / 32 * 32
+        let fitting = (18 << 20) / max(1, weight.elements.rows) / 32 * 32
         self.chunkRows = chunkRows ?? min(1024, max(32, fitting))
     }
 
@@ -136,12 +137,8 @@ package struct LanguageModelHead {
     }
 
     private func forEachChunk(_ count: Int, _ body: (Range<Int>) -> Void) {
-        var start = 0
-        while start < count {
-            let end = min(start + chunkRows, count)
-            body(start..<end)
-            start = end
-        }
+        let chunks = (count + chunkRows - 1) / chunkRows
+        for chunk in 0..<chunks { body(count * chunk / chunks..<count * (chunk + 1) / chunks) }
     }
 
     private func computeLogits(
