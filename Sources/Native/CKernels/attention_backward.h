@@ -9,7 +9,7 @@ TARGET static void differentiate_tile(
     if (tile.from >= tile.to) return;
     const size_t at = depth_unit > 1 ? 0 : place * score_stride, keys = tile.to - tile.from;
     float *p = w->scores + at, *d = w->score_gradients + at;
-    score(w, w->query_rows + place * w->row_units, w->key_strips + block * w->row_units, tile, a->scale, p);
+    score(w, w->query_rows + place * w->row_units, w->key_strips + block * w->row_units, tile, a->scale * log2_e, p);
     score(w, w->gradient_rows + place * w->row_units, w->value_strips + block * w->row_units, tile, 1, d);
     result_tile to = {.count = count};
     for (size_t r = 0; r < tile_rows; r++, p += score_stride, d += score_stride) {

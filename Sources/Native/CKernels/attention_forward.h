@@ -7,16 +7,25 @@ TARGET static void attend_tile(
     const hone_attention *a, const workspace *w, size_t row, size_t place, size_t count, size_t block) {
     const range tile = tile_keys(a, row, count, block);
     if (tile.from >= tile.to) return;
-    score(w, w->query_rows + place * w->row_units, w->key_strips + block * w->row_units, tile, a->scale, w->scores);
+    score(w, w->query_rows + place * w->row_units, w->key_strips + block * w->row_units, tile, a->scale * log2_e,
+        w->scores);
     result_tile to = {.count = count};
+    range keys[tile_rows] = {0};
+    float tops[tile_rows] = {0};
+    // First of all rows, so that none waits for its own.
+    for (size_t r = 0; r < count; r++) {
+        keys[r] = in_block(keys_of_token(a, (row + r) / a->group), block);
+        tops[r] = greatest(w->scores + r * score_stride, tile, keys[r], w->tops[place + r]);
+    }
     for (size_t r = 0; r < tile_rows; r++) {
         float *scores = w->scores + r * score_stride;
-        const int exists = r < count;
-        const range keys = exists ? in_block(keys_of_token(a, (row + r) / a->group), block) : (range){0, 0};
-        to.factors[r] = soften(scores, tile, keys, w->tops + place + r, w->totals + (place + r) * lanes);
-        to.rows[r] = exists ? row_of(a->out, a->out_stride, a, row + r) : 0;
+        to.factors[r] =
+            soften(scores, tile, keys[r], w->tops[place + r], tops[r], w->totals + (place + r) * lanes);
         if (depth_unit > 1)
             pack_row(scores + tile.from, tile.to - tile.from, w->score_rows + (r * score_stride + tile.from) / depth_unit);
+        if (r >= count) continue;
+        w->tops[place + r] = tops[r];
+        to.rows[r] = row_of(a->out, a->out_stride, a, row + r);
     }
     const left_side left = {
         (depth_unit > 1 ? w->score_rows : (const packed *)w->scores) + tile.from / depth_unit, score_stride / depth_unit, 1};
@@ -33,7 +42,8 @@ TARGET static void finish_row(const hone_attention *a, const workspace *w, size_
         const __mmask16 mask = first_lanes(a->width - at);
         _mm512_mask_storeu_ps(out + at, mask, _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, out + at), factor));
     }
-    a->log_sum[row / a->group * a->log_sum_stride + row % a->group] = w->tops[place] + (float)log((double)total);
+    a->log_sum[row / a->group * a->log_sum_stride + row % a->group] =
+        (float)((double)w->tops[place] * M_LN2 + log((double)total));
 }
 
 // Some tokens of the span.

@@ -1,25 +1,26 @@
 // Softmax of rows of scores with AVX-512, for attention's tiles: the row's visible keys become probabilities, the other
-// keys of the tile zeros.
+// keys of the tile zeros. Scores come in units of ln 2, log₂ e times themselves, so that powers are those of two.
 #pragma once
 #include "attention.h"
 
-// exp as in exponential.h, with two instructions for the power of two. Not-a-numbers stay what they are.
-INLINE __m512 exponentials(__m512 x) {
-    const __m512 low = _mm512_set1_ps(-87.33654f), high = _mm512_set1_ps(88.37626f);
-    const __mmask16 vanishes = _mm512_cmp_ps_mask(x, low, _CMP_LT_OQ);
-    x = _mm512_min_ps(high, _mm512_max_ps(low, x));
-    const __m512 n = _mm512_roundscale_ps(
-        _mm512_mul_ps(x, _mm512_set1_ps(1.44269504088896341f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
-    __m512 p = _mm512_set1_ps(1.9875691500e-4f);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
-    p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1.0f)));
-    return _mm512_maskz_mov_ps((__mmask16)~vanishes, _mm512_scalef_ps(p, n));
+static const float log2_e = 1.44269504088896341f;
+
+// 2ˣ of the wanted lanes, zero elsewhere, for x that is not much above zero: a polynomial of degree 6 on [−½, ½].
+// Not-a-numbers stay what they are.
+INLINE __m512 powers_of_two(__m512 x, __mmask16 wanted) {
+    const __m512 low = _mm512_set1_ps(-126);
+    wanted = _mm512_mask_cmp_ps_mask(wanted, x, low, _CMP_NLT_UQ);
+    x = _mm512_max_ps(low, x);
+    const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 r = _mm512_sub_ps(x, n);
+    __m512 p = _mm512_set1_ps(1.5353362e-4f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.33988739e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.61843692e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.55033237e-2f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.40226477e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.93147182e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1));
+    return _mm512_maskz_scalef_ps(wanted, p, n);
 }
 
 // The lanes of the vector at `at` that lie in `keys`.
@@ -28,27 +29,48 @@ INLINE __mmask16 visible_lanes(range keys, size_t at) {
     return at >= keys.from ? mask : (__mmask16)(mask & ~first_lanes(keys.from - at));
 }
 
-// Scores of one row become exp(score − top), where top is the greatest so far; top and the parts of the total go on.
-// What the row's earlier sums have to be multiplied by.
-INLINE float soften(float *scores, range tile, range keys, float *top, float *totals) {
+// The vectors of a tile all of whose lanes lie in `keys`, between those of which only some do.
+INLINE range whole_vectors(range tile, range keys) {
+    const size_t from = rounded_up(keys.from, lanes), to = keys.to / lanes * lanes;
+    return from < to ? (range){from, to} : (range){tile.to, tile.to};
+}
+
+INLINE __m512 soften_vector(float *scores, __mmask16 visible, __m512 shift, __m512 total) {
+    const __m512 e = powers_of_two(_mm512_sub_ps(_mm512_load_ps(scores), shift), visible);
+    _mm512_store_ps(scores, e);
+    return _mm512_add_ps(total, e);
+}
+
+// The greatest of `top` and a row's visible scores.
+INLINE float greatest(const float *scores, range tile, range keys, float top) {
+    const range whole = whole_vectors(tile, keys);
+    __m512 found = _mm512_set1_ps(top);
+    size_t at = tile.from;
+    for (; at < whole.from; at += lanes)
+        found = _mm512_mask_max_ps(found, visible_lanes(keys, at), found, _mm512_load_ps(scores + at));
+    for (; at < whole.to; at += lanes) found = _mm512_max_ps(found, _mm512_load_ps(scores + at));
+    for (; at < tile.to; at += lanes)
+        found = _mm512_mask_max_ps(found, visible_lanes(keys, at), found, _mm512_load_ps(scores + at));
+    return _mm512_reduce_max_ps(found);
+}
+
+// Scores of one row become 2 to the power of (score − top); the parts of their total, made with an earlier top, go on. What the row's
+// earlier sums have to be multiplied by.
+INLINE float soften(float *scores, range tile, range keys, float earlier_top, float top, float *totals) {
     if (keys.from >= keys.to) {
         for (size_t at = tile.from; at < tile.to; at += lanes) _mm512_store_ps(scores + at, _mm512_setzero_ps());
         return 1;
     }
-    __m512 greatest = _mm512_set1_ps(*top);
-    for (size_t at = tile.from; at < tile.to; at += lanes)
-        greatest = _mm512_mask_max_ps(greatest, visible_lanes(keys, at), greatest, _mm512_load_ps(scores + at));
-    const __m512 shift = _mm512_set1_ps(_mm512_reduce_max_ps(greatest));
-    const __m512 factor = exponentials(_mm512_sub_ps(_mm512_set1_ps(*top), shift));
+    const range whole = whole_vectors(tile, keys);
+    const __m512 shift = _mm512_set1_ps(top);
+    const __m512 factor = powers_of_two(_mm512_sub_ps(_mm512_set1_ps(earlier_top), shift), 0xffff);
     __m512 total = _mm512_mul_ps(_mm512_load_ps(totals), factor);
-    for (size_t at = tile.from; at < tile.to; at += lanes) {
-        const __m512 e = _mm512_maskz_mov_ps(
-            visible_lanes(keys, at), exponentials(_mm512_sub_ps(_mm512_load_ps(scores + at), shift)));
-        _mm512_store_ps(scores + at, e);
-        total = _mm512_add_ps(total, e);
-    }
+    size_t at = tile.from;
+    for (; at < whole.from; at += lanes)
+        total = soften_vector(scores + at, visible_lanes(keys, at), shift, total);
+    for (; at < whole.to; at += lanes) total = soften_vector(scores + at, 0xffff, shift, total);
+    for (; at < tile.to; at += lanes) total = soften_vector(scores + at, visible_lanes(keys, at), shift, total);
     _mm512_store_ps(totals, total);
-    *top = _mm512_cvtss_f32(shift);
     return _mm512_cvtss_f32(factor);
 }
 
@@ -56,12 +78,13 @@ INLINE float soften(float *scores, range tile, range keys, float *top, float *to
 // scale · p · (gradient − dot).
 INLINE void differentiate(
     float *scores, float *gradients, range tile, range keys, float log_sum, float dot, float scale) {
-    const __m512 shift = _mm512_set1_ps(log_sum), mean = _mm512_set1_ps(dot), factor = _mm512_set1_ps(scale);
+    const __m512 shift = _mm512_set1_ps(log_sum * log2_e), mean = _mm512_set1_ps(dot), factor = _mm512_set1_ps(scale);
+    const range whole = whole_vectors(tile, keys);
     for (size_t at = tile.from; at < tile.to; at += lanes) {
-        const __m512 p = _mm512_maskz_mov_ps(
-            visible_lanes(keys, at), exponentials(_mm512_sub_ps(_mm512_load_ps(scores + at), shift)));
+        const __mmask16 visible = at >= whole.from && at < whole.to ? (__mmask16)0xffff : visible_lanes(keys, at);
+        const __m512 p = powers_of_two(_mm512_sub_ps(_mm512_load_ps(scores + at), shift), visible);
         const __m512 d = _mm512_sub_ps(_mm512_load_ps(gradients + at), mean);
         _mm512_store_ps(scores + at, p);
-        _mm512_store_ps(gradients + at, _mm512_maskz_mul_ps(visible_lanes(keys, at), _mm512_mul_ps(p, factor), d));
+        _mm512_store_ps(gradients + at, _mm512_maskz_mul_ps(visible, _mm512_mul_ps(p, factor), d));
     }
 }
