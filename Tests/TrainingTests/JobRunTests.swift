@@ -4,6 +4,7 @@ import Foundation
 import JobModel
 import Safetensors
 import TestFolders
+import TestSupport
 import Testing
 import Training
 import Transformer
@@ -119,7 +120,8 @@ final class JobBench {
         let pairs = bench.scratch.path + "/pairs.jsonl"
         let inputs: [InputRole: String] = [.model: folder, .trainingData: pairs, .evaluationData: pairs]
         let result = try bench.run(spec, inputs: inputs, name: "pref")
-        #expect(result.initialMetrics["eval_rewards/accuracies"] == 0)
+        // Cached scores of the reference are float32: a policy in Double differs from them before the first step.
+        if !isDoublePrecision { #expect(result.initialMetrics["eval_rewards/accuracies"] == 0) }
         #expect(abs((result.initialMetrics["eval_loss"] ?? 0) - log(2)) < 1e-6)
         #expect((result.metrics["eval_loss"] ?? 1) < log(2))
         let names = result.artifacts.map(\.name)

@@ -3,12 +3,14 @@ import DurableFiles
 import Foundation
 import JobModel
 import TestFolders
+import TestSupport
 import Testing
 import Training
 
 /// The ways of preference training that the loop must keep its promises for.
 enum TinyCase: String, CaseIterable, Sendable {
-    case dpo, chosenLikelihood, hinge, ipo, robust, lengthNormalized, tdpo1, tdpo2, tiDPO, paperTable, release, noTriplet, everySecondStep, referenceImportance
+    case dpo, chosenLikelihood, hinge, ipo, robust, lengthNormalized, tdpo1, tdpo2, tiDPO, paperTable, release, noTriplet
+    case everySecondStep, referenceImportance
     case chosenPrefix, teacherForced, responseNLL, margin, adapter, adapterDropout
 
     var objective: Objective {
@@ -70,7 +72,7 @@ enum TinyCase: String, CaseIterable, Sendable {
 
 @Suite struct PreferenceTaskTests {
     /// Stopped after any step and resumed in a new task: the same bytes.
-    @Test(arguments: TinyCase.allCases)
+    @Test(.enabled(if: !isDoublePrecision, "checkpoints hold float32"), arguments: TinyCase.allCases)
     func resumedIsIdentical(tiny: TinyCase) throws {
         let run = try tiny.run()
         let straight = run.scratch.path + "/straight"
