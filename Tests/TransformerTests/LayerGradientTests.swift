@@ -48,14 +48,14 @@ struct LayerGradientTests {
             layout: layout, shape: layer.shape, backward: true, in: arena, team: team)
         func forward() -> Double {
             layer.forward(
-                x, layout, into: output, activations, scratch, attention: scores, .none, Pass(), context)
+                x, RowWindow(layout), into: output, activations, scratch, attention: scores, .none, Pass(), context)
             return dot(output, slope)
         }
         _ = forward()
         let gradient = copied(slope)
         layer.backward(
-            gradient, input: x, layout, activations, scratch, attention: scores, .none, inputGradient: true, Pass(),
-            context)
+            gradient, input: x, RowWindow(layout), activations, scratch, attention: scores, .none, inputGradient: true,
+            Pass(), context)
         #expect(gradientMismatch(x, gradient: gradient, "attention input", forward) == nil)
     }
 

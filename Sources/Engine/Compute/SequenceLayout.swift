@@ -24,16 +24,16 @@ package struct SequenceLayout: Sendable {
     package let tokenCount: Int
     /// Rotary position of every row.
     package let positions: [Int32]
-    /// What attention reads: for each segment its queries and the rows of its keys.
+    /// What attention reads: for each segment its queries and the rows of its keys. Those of a tree follow each other.
     package let spans: [AttentionSpan]
-    /// Runs of segments that share rows. Different trees are independent of each other.
+    /// Runs of spans that share rows. Different trees are independent of each other.
     package let trees: [Range<Int>]
 
     /// A general forest of segments. Throws when rows are not covered exactly once, in order, or when a prefix is not
     /// made of earlier rows.
     package init(segments: [Segment]) throws(ComputeError) {
         try Self.check(segments)
-        self.init(unchecked: segments)
+        self.init(treeByTree: segments)
     }
 
     /// Independent sequences of the given lengths, positions from 0.
@@ -44,7 +44,7 @@ package struct SequenceLayout: Sendable {
             segments.append(Segment(tokens: start..<start + length))
             start += length
         }
-        self.init(unchecked: segments)
+        self.init(treeByTree: segments)
     }
 
     /// Trees of one prompt and the branches that continue it, without copies: the last row of a prompt predicts the
@@ -62,23 +62,56 @@ package struct SequenceLayout: Sendable {
                 start += length
             }
         }
-        return SequenceLayout(unchecked: segments)
+        return SequenceLayout(treeByTree: segments)
     }
 
-    private init(unchecked segments: [Segment]) {
+    /// The same trees in another order of rows: all prompts, then the first branch of every tree, then the second. So
+    /// all prompts are consecutive rows, and so are all branches of a kind.
+    package static func sharedPromptByLevel(_ trees: [(prompt: Int, branches: [Int])]) -> SequenceLayout {
+        var (segments, treeOfSegment): ([Segment], [Int]) = ([], [])
+        var start = 0
+        func append(_ length: Int, _ tree: Int, _ prefix: [Range<Int>], from position: Int) {
+            guard length > 0 else { return }
+            segments.append(Segment(tokens: start..<start + length, prefix: prefix, firstPosition: position))
+            treeOfSegment.append(tree)
+            start += length
+        }
+        for (tree, lengths) in trees.enumerated() { append(lengths.prompt, tree, [], from: 0) }
+        let prompts = segments.map(\.tokens)
+        for level in 0..<(trees.map(\.branches.count).max() ?? 0) {
+            for (tree, lengths) in trees.enumerated() where level < lengths.branches.count {
+                append(lengths.branches[level], tree, [prompts[tree]], from: lengths.prompt)
+            }
+        }
+        return SequenceLayout(unchecked: segments, treeOfSegment)
+    }
+
+    /// A segment without a prefix starts a tree; the ones that continue follow it.
+    private init(treeByTree segments: [Segment]) {
+        var tree = -1
+        self.init(
+            unchecked: segments,
+            segments.map { segment in
+                if segment.prefix.isEmpty { tree += 1 }
+                return tree
+            })
+    }
+
+    private init(unchecked segments: [Segment], _ treeOfSegment: [Int]) {
         self.segments = segments
         tokenCount = segments.last?.tokens.upperBound ?? 0
         positions = segments.flatMap { segment in
             (0..<segment.tokens.count).map { Int32(segment.firstPosition + $0) }
         }
-        spans = segments.map { AttentionSpan(queries: $0.tokens, keys: $0.prefix + [$0.tokens]) }
-        trees = Self.trees(of: segments)
-    }
-
-    /// A segment without a prefix starts a tree; the ones that continue belong to it.
-    private static func trees(of segments: [Segment]) -> [Range<Int>] {
-        let starts = segments.indices.filter { segments[$0].prefix.isEmpty }
-        return zip(starts, starts.dropFirst() + [segments.count]).map { $0..<$1 }
+        var (spans, trees): ([AttentionSpan], [Range<Int>]) = ([], [])
+        let order = segments.indices.sorted { (treeOfSegment[$0], $0) < (treeOfSegment[$1], $1) }
+        for (place, index) in order.enumerated() {
+            let segment = segments[index]
+            spans.append(AttentionSpan(queries: segment.tokens, keys: segment.prefix + [segment.tokens]))
+            if segment.prefix.isEmpty { trees.append(place..<place) }
+            trees[trees.count - 1] = trees[trees.count - 1].lowerBound..<place + 1
+        }
+        (self.spans, self.trees) = (spans, trees)
     }
 
     private static func check(_ segments: [Segment]) throws(ComputeError) {

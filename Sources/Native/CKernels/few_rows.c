@@ -1,6 +1,6 @@
-// Products of few rows of a with a large b: decoding, which waits for b to arrive from memory. b is read once and is not
-// packed. Every element is one sum over the depth in sixteen lanes, added up in one order: the same bits whatever the
-// number of rows, and wherever the columns are split.
+// Products of few rows of a with a large b: decoding, which waits for b to arrive from memory. b is read once and is
+// not packed. Every element is one sum over the depth in sixteen lanes, added up in one order: the same bits whatever
+// the number of rows, and wherever the columns are split.
 //
 // Products in bfloat16 round both sides as bfloat16.c does, so a row has the same factors alone and among many.
 #include "CKernels.h"
@@ -31,8 +31,10 @@ INLINE_AVX512 __m512 load(const hone_operand *from, size_t index, __mmask16 want
     return side == rounded ? nearest(numbers) : numbers;
 }
 
+// Into the second-level cache: it has more requests to memory under way than the first, which it then fills in time.
 INLINE_AVX512 void prefetch(const hone_operand *from, size_t index, const enum side side) {
-    __builtin_prefetch((const char *)from->base + index * (side == narrow ? sizeof(uint16_t) : sizeof(float)));
+    const size_t size = side == narrow ? sizeof(uint16_t) : sizeof(float);
+    __builtin_prefetch((const char *)from->base + index * size, 0, 2);
 }
 
 // The lanes of every vector, added up: sum i in lane i.
@@ -66,16 +68,15 @@ INLINE_AVX512 void multiply_block(
         const __mmask16 wanted = first_lanes(depth - k);
         __m512 right[most_sums];
 #pragma clang loop unroll(full)
-        for (int j = 0; j < columns; j++) {
-            right[j] = load(b, starts[j] + k, wanted, side);
-            prefetch(b, starts[j] + ahead + k, side);
-        }
+        for (int j = 0; j < columns; j++) right[j] = load(b, starts[j] + k, wanted, side);
 #pragma clang loop unroll(full)
         for (int row = 0; row < rows; row++) {
             __m512 left = _mm512_maskz_loadu_ps(wanted, a + (size_t)row * a_stride + k);
 #pragma clang loop unroll(full)
             for (int j = 0; j < columns; j++)
                 sums[row * columns + j] = _mm512_fmadd_ps(left, right[j], sums[row * columns + j]);
+#pragma clang loop unroll(full)
+            for (int j = row; j < columns; j += rows) prefetch(b, starts[j] + ahead + k, side);
         }
     }
     float found[32];
@@ -133,8 +134,8 @@ AVX512 static const float *round_rows(const hone_operand *a, size_t rows, size_t
     return to;
 }
 
-// The columns that stay near while all rows of a pass by, eight at a time: as many as fill the blocks of eight rows and those
-// of the last rows, which are fewer.
+// The columns that stay near while all rows of a pass by, eight at a time: as many as fill the blocks of eight rows and
+// those of the last rows, which are fewer.
 static size_t near_columns(size_t rows) {
     const size_t rest = rows % group, width = (size_t)widths[rest ? rest : group], whole = (size_t)widths[group];
     return rows > group && width % whole ? width * whole : width;

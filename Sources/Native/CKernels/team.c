@@ -53,8 +53,8 @@ static void finish(hone_team *team) {
     pthread_mutex_unlock(&team->mutex);
 }
 
-// Waits until every part is done. A thread that lost its core can take long: the caller then gives up its own, which that
-// thread may be waiting for.
+// Waits until every part is done. A thread that lost its core can take long: the caller then gives up its own, which
+// that thread may be waiting for.
 static void join(hone_team *team) {
     for (int i = 0; i < SPINS; i++) {
         if (atomic_load_explicit(&team->pending, memory_order_acquire) == 0) return;
@@ -147,9 +147,9 @@ static void call_closure(void *context, int32_t thread) {
     c->code(thread, c->captured);
 }
 
-// Called from Swift with a closure that does not escape, whose two words arrive as they are: the captured values stay on
-// the caller's stack, where a C callback with a context pointer would make Swift box them on the heap. Not in the header:
-// only a Swift declaration can say what it takes.
+// Called from Swift with a closure that does not escape, whose two words arrive as they are: the captured values stay
+// on the caller's stack, where a C callback with a context pointer would make Swift box them on the heap. Not in the
+// header: only a Swift declaration can say what it takes.
 SWIFT_CALL void hone_team_run_closure(hone_team *team, closure_code code, const void *captured);
 SWIFT_CALL void hone_team_run_closure(hone_team *team, closure_code code, const void *captured) {
     closure c = {code, captured};

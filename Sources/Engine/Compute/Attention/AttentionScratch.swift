@@ -4,7 +4,7 @@ package struct AttentionScratch: BitwiseCopyable {
     let memory: Memory
     /// What the second part of long spans adds to the gradients of keys and values (see `PackedAttention`); no rows
     /// where there are none.
-    let keyGradient, valueGradient: Matrix
+    private(set) var keyGradient, valueGradient: Matrix
 
     enum Memory: BitwiseCopyable {
         case plain(PlainAttention.Scratch)
@@ -25,6 +25,14 @@ package struct AttentionScratch: BitwiseCopyable {
     package init(maximumKeyCount: Int, shape: AttentionShape, in arena: Arena, team: ThreadTeam) {
         self.init(
             maximumKeyCount: maximumKeyCount, shape: shape, backward: false, splitRows: 0, in: arena, team: team)
+    }
+
+    /// For a pass over fewer rows.
+    package func rows(_ count: Int) -> AttentionScratch {
+        var part = self
+        part.keyGradient = keyGradient.rows(0..<min(count, keyGradient.rows))
+        part.valueGradient = valueGradient.rows(0..<min(count, valueGradient.rows))
+        return part
     }
 
     private init(

@@ -24,18 +24,36 @@ package struct PackedTrees: Sendable {
     /// The branches of each tree, in the order of its responses.
     package let branches: [[Branch]]
 
-    /// Packs trees; with `sharesPrompts` a prompt's rows exist once for all of its branches, otherwise once for each.
-    package init(_ trees: [PromptTree], sharesPrompts: Bool = true) {
+    /// In which order the rows of several trees lie.
+    package enum Order: Sendable {
+        /// One tree after the other, its prompt once for all of its branches.
+        case trees
+        /// All prompts, each once, then the first branches of all trees, then the second ones: branches of a kind are
+        /// consecutive rows.
+        case levels
+        /// One branch after the other, each behind its own copy of its prompt.
+        case branches
+    }
+
+    /// Packs trees.
+    package init(_ trees: [PromptTree], order: Order = .trees) {
+        let lengths = trees.map { (prompt: $0.prompt.count, branches: $0.branches.map(\.count)) }
         var builder = Builder()
-        for tree in trees { builder.add(tree, sharesPrompts: sharesPrompts) }
+        switch order {
+        case .trees:
+            layout = .sharedPrompt(lengths)
+            for tree in trees { builder.add(tree, sharesPrompts: true) }
+        case .levels:
+            layout = .sharedPromptByLevel(lengths)
+            builder.addByLevel(trees)
+        case .branches:
+            layout = SequenceLayout(lengths: lengths.flatMap { tree in tree.branches.map { tree.prompt + $0 } })
+            for tree in trees { builder.add(tree, sharesPrompts: false) }
+        }
         ids = builder.ids
         headRows = builder.headRows
         targets = builder.targets
         branches = builder.branches
-        layout =
-            sharesPrompts
-            ? .sharedPrompt(trees.map { (prompt: $0.prompt.count, branches: $0.branches.map(\.count)) })
-            : SequenceLayout(lengths: trees.flatMap { tree in tree.branches.map { tree.prompt.count + $0.count } })
     }
 
     private struct Builder {
@@ -52,6 +70,16 @@ package struct PackedTrees: Sendable {
                 placed.append(place(branch, after: promptRows))
             }
             branches.append(placed)
+        }
+
+        mutating func addByLevel(_ trees: [PromptTree]) {
+            let prompts = trees.map { append($0.prompt) }
+            branches = trees.map { _ in [] }
+            for level in 0..<(trees.map(\.branches.count).max() ?? 0) {
+                for (index, tree) in trees.enumerated() where level < tree.branches.count {
+                    branches[index].append(place(tree.branches[level], after: prompts[index]))
+                }
+            }
         }
 
         private mutating func place(_ branch: [Int32], after promptRows: Range<Int>) -> Branch {

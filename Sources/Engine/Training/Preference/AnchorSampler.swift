@@ -14,13 +14,32 @@ package struct AnchorSampler {
     package let endOfSequence: Int32?
 
     /// Prompts that are decoded together; more need more memory for their caches.
-    private static let group = 32
+    static let group = 32
 
     package init(_ objective: TIDPOObjective, seed: Int64, maximumLength: Int, endOfSequence: Int32?) {
         self.objective = objective
         self.seed = seed
         self.maximumLength = maximumLength
         self.endOfSequence = endOfSequence
+    }
+
+    /// Whether anchors continue prompts and nothing more, so that sampling and training read the same rows.
+    var continuesPrompts: Bool { objective.anchorSource == .prompt }
+
+    /// Anchors of one microbatch as long as they can become.
+    func longestAnchors(_ pairs: [EncodedPair]) -> [Anchor] {
+        pairs.map { Anchor(tokens: Array(repeating: 0, count: room(after: $0.prompt.count)), followsChosen: false) }
+    }
+
+    private func room(after length: Int) -> Int { max(1, min(objective.anchorMaxNew, maximumLength - length)) }
+
+    /// Anchors of one microbatch, after prompts whose activations stay in `prompts` for a pass that continues them.
+    func anchors(
+        _ pairs: [EncodedPair], rows: [Int], step: Int, recordingPrompts prompts: LanguageModel.Activations,
+        _ model: LanguageModel, _ workspace: Workspace
+    ) throws -> [Anchor] {
+        precondition(continuesPrompts && pairs.count <= Self.group, "prompts alone, no more than fit")
+        return try continued(pairs, rows: rows, step: step, recordingPrompts: prompts, model, workspace)
     }
 
     /// Anchors of some rows at one step.
@@ -41,7 +60,13 @@ package struct AnchorSampler {
         return anchors
     }
 
-    /// Bytes that sampling takes for the rows of a step with prompts of this length.
+    /// Bytes that sampling takes for these pairs, at most.
+    func byteCount(_ pairs: [EncodedPair], _ model: LanguageModel, _ workspace: Workspace) throws -> Int {
+        let request = GenerationRequest(prompts: pairs.map(\.prompt), maximumNewTokens: objective.anchorMaxNew)
+        return try model.generationByteCount(request, team: workspace.team)
+    }
+
+    /// The same for the rows of a step with prompts of this length.
     package func byteCount(prompt: Int, rows: Int, _ model: LanguageModel, _ workspace: Workspace) -> Int {
         let request = GenerationRequest(
             prompts: Array(repeating: Array(repeating: 0, count: prompt), count: min(rows, Self.group)),
@@ -57,7 +82,8 @@ package struct AnchorSampler {
 
     /// Sampled after the prompt, or after the prompt and the beginning of the chosen response.
     private func continued(
-        _ pairs: [EncodedPair], rows: [Int], step: Int, _ model: LanguageModel, _ workspace: Workspace
+        _ pairs: [EncodedPair], rows: [Int], step: Int, recordingPrompts prompts: LanguageModel.Activations? = nil,
+        _ model: LanguageModel, _ workspace: Workspace
     ) throws -> [Anchor] {
         let beginnings = pairs.map { pair in
             objective.anchorSource == .chosenPrefix ? Array(pair.chosen.dropLast().prefix(objective.anchorPrefix)) : []
@@ -65,9 +91,11 @@ package struct AnchorSampler {
         var request = GenerationRequest(
             prompts: zip(pairs, beginnings).map { $0.prompt + $1 }, maximumNewTokens: objective.anchorMaxNew,
             sampling: sampling(step), stopTokens: endOfSequence.map { [$0] } ?? [], sequenceNames: rows)
-        request.maximumNewTokens = request.prompts.map { max(1, min(objective.anchorMaxNew, maximumLength - $0.count)) }
+        request.maximumNewTokens = request.prompts.map { room(after: $0.count) }
         let bytes = try model.generationByteCount(request, team: workspace.team)
-        let sampled = try workspace.with(byteCount: bytes) { try model.generate(request, Pass(), $0) }
+        let sampled = try workspace.with(byteCount: bytes) {
+            try model.generate(request, recordingPrompts: prompts, Pass(), $0)
+        }
         return zip(beginnings, sampled).map { Anchor(tokens: $0 + $1, followsChosen: false) }
     }
 

@@ -23,6 +23,13 @@ package struct PreferenceBatch {
     /// Whether both responses of a pair continue the same rows.
     package let sharesPrompts: Bool
 
+    /// The rows of all chosen and rejected responses, where they are consecutive: prompts lie before them, anchors
+    /// behind them. Nil where prompts are repeated.
+    package var responseRows: RowWindow? {
+        guard sharesPrompts, let first = pairs.first, let last = pairs.last else { return nil }
+        return RowWindow(first.chosen.tokenRows.lowerBound..<last.rejected.tokenRows.upperBound, of: packed.layout)
+    }
+
     /// - Parameter anchors: one for each pair, or none at all.
     package init(_ pairs: [EncodedPair], anchors: [Anchor]? = nil, sharesPrompts: Bool) {
         let trees = pairs.enumerated().map { index, pair in
@@ -30,7 +37,7 @@ package struct PreferenceBatch {
                 prompt: pair.prompt,
                 branches: [pair.chosen, pair.rejected] + (anchors?[index].ownBranch.map { [$0] } ?? []))
         }
-        let packed = PackedTrees(trees, sharesPrompts: sharesPrompts)
+        let packed = PackedTrees(trees, order: sharesPrompts ? .levels : .branches)
         self.sharesPrompts = sharesPrompts
         var rows = packed.headRows
         var ids = packed.targets

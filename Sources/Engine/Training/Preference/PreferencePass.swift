@@ -26,12 +26,14 @@ struct PreferencePass {
     /// Derivatives of the loss, one for each target.
     let logProbabilityGradient: Matrix
     let divergenceGradient: Matrix
+    private let readsLastTokens: Bool
 
     init(
         _ model: LanguageModel, reference: LanguageModel?, _ batch: PreferenceBatch, _ shape: Shape, _ context: Context
     ) {
         let (layout, arena, count) = (batch.packed.layout, context.arena, batch.targets.count)
-        let reading = batch.targets.rows + (shape.readsLastTokens ? batch.lastTokenRows : [])
+        let reading = batch.rowsRead(shape.readsLastTokens)
+        readsLastTokens = shape.readsLastTokens
         policy = model.activations(for: layout, recording: shape.policyRecording, reading: reading, context)
         self.reference = shape.referenceRecording.flatMap { recording in
             reference.map { $0.activations(for: layout, recording: recording, reading: reading, context) }
@@ -46,12 +48,29 @@ struct PreferencePass {
         logProbabilityGradient = arena.matrix(count, 1)
         divergenceGradient = arena.matrix(shape.request.contains(.divergence) ? count : 0, 1)
     }
+
+    /// The same memory for a batch of the same pairs with shorter anchors, whose reference does not run in the pass.
+    func viewing(_ batch: PreferenceBatch) -> PreferencePass { PreferencePass(self, batch) }
+
+    private init(_ whole: PreferencePass, _ batch: PreferenceBatch) {
+        let count = batch.targets.count
+        policy = whole.policy.viewing(batch.packed.layout, reading: batch.rowsRead(whole.readsLastTokens))
+        (reference, referenceScores) = (nil, nil)
+        scores = whole.scores.first(count)
+        (head, maxima, readsLastTokens) = (whole.head, whole.maxima, whole.readsLastTokens)
+        slopes = whole.slopes?.rows(0..<count)
+        logProbabilityGradient = whole.logProbabilityGradient.rows(0..<count)
+        divergenceGradient = whole.divergenceGradient
+    }
 }
 
 extension PreferenceBatch {
-    /// Rows of the last token of every chosen and rejected response.
-    var lastTokenRows: [Int32] {
-        pairs.flatMap { [$0.chosen, $0.rejected] }.map { Int32($0.tokenRows.upperBound - 1) }
+    /// Rows of hidden states that are read: those of targets, and of the last token of every chosen and rejected
+    /// response where attribution starts there.
+    func rowsRead(_ readsLastTokens: Bool) -> [Int32] {
+        guard readsLastTokens else { return targets.rows }
+        return targets.rows
+            + pairs.flatMap { [$0.chosen, $0.rejected] }.map { Int32($0.tokenRows.upperBound - 1) }
     }
 }
 

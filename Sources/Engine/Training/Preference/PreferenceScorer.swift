@@ -12,7 +12,7 @@ package final class PreferenceScorer {
     package let reference: ReferenceModel
     package let plan: PreferencePlan
     package let sharesPrompts: Bool
-    private let workspace: Workspace
+    let workspace: Workspace
 
     package init(
         policy: PolicyModel, reference: ReferenceModel, plan: PreferencePlan, sharesPrompts: Bool, workspace: Workspace
@@ -61,10 +61,7 @@ package final class PreferenceScorer {
         let batch = PreferenceBatch(input.pairs, anchors: input.anchors, sharesPrompts: sharesPrompts)
         let anchorScores = try anchorReferences(input)
         let outputs = try run(input, batch, recording: policy.recording, pass) { memory, context in
-            let outputs = evaluate(input, batch, memory, anchorScores, plan.objective)
-            differentiate(outputs, batch, memory, scale: 1 / weight)
-            backward(batch, memory, pass, context)
-            return outputs
+            learn(input, batch, memory, anchorScores, pass, weight: weight, context)
         }
         return (outputs, batch.packed.ids.count)
     }
@@ -98,7 +95,7 @@ package final class PreferenceScorer {
 // MARK: - One pass
 
 extension PreferenceScorer {
-    private typealias Weights = TokenAttribution.Weights
+    typealias Weights = TokenAttribution.Weights
 
     /// Forward passes, head scores and attribution; then `body`.
     private func run(
@@ -111,23 +108,31 @@ extension PreferenceScorer {
         return try workspace.with(gradients: .parameters) {
             PreferencePass(model, reference: reference.model, batch, shape, $0)
         } _: { memory, context in
-            var weights = input.weights
-            try runReference(input, batch, memory, &weights, context)
-            if needsAttribution(input), plan.importance?.model == .policy, pass.dropout != nil {
-                // Attribution sees no dropout: a forward pass of its own.
-                try attribute(batch, model, memory.policy, memory, memory.scores, Pass(), &weights, context)
-            }
-            let ids = batch.packed.ids
-            model.forward(ids, batch.packed.layout, memory.policy, pass, context)
-            let compared = memory.reference.map { HeadReference(head: reference.model.head, hidden: $0.hidden) }
-            score(batch, memory, compared, context)
-            if needsAttribution(input), plan.importance?.model == .policy, pass.dropout == nil {
-                weights = try fill(weights) {
-                    try self.weights(batch, model, memory.policy, memory, memory.scores, pass, context)
-                }
-            }
-            return try body(PassResult(memory: memory, weights: weights, compared: compared), context)
+            try body(try forward(input, batch, memory, pass, context), context)
         }
+    }
+
+    /// - Parameter firstRow: rows before it have been computed in the policy's memory.
+    func forward(
+        _ input: Input, _ batch: PreferenceBatch, _ memory: PreferencePass, from firstRow: Int = 0, _ pass: Pass,
+        _ context: Context
+    ) throws -> PassResult {
+        let model = policy.model
+        var weights = input.weights
+        try runReference(input, batch, memory, &weights, context)
+        if needsAttribution(input), plan.importance?.model == .policy, pass.dropout != nil {
+            // Attribution sees no dropout: a forward pass of its own.
+            try attribute(batch, model, memory.policy, memory, memory.scores, Pass(), &weights, context)
+        }
+        model.forward(batch.packed.ids, batch.packed.layout, memory.policy, from: firstRow, pass, context)
+        let compared = memory.reference.map { HeadReference(head: reference.model.head, hidden: $0.hidden) }
+        score(batch, memory, compared, context)
+        if needsAttribution(input), plan.importance?.model == .policy, pass.dropout == nil {
+            weights = try fill(weights) {
+                try self.weights(batch, model, memory.policy, memory, memory.scores, pass, context)
+            }
+        }
+        return PassResult(memory: memory, weights: weights, compared: compared)
     }
 
     private func score(
@@ -142,13 +147,13 @@ extension PreferenceScorer {
     }
 
     /// What the forward passes left.
-    private struct PassResult {
+    struct PassResult {
         let memory: PreferencePass
         let weights: [Weights?]
         let compared: HeadReference?
     }
 
-    private func shape(
+    func shape(
         _ input: Input, recording: DecoderStack.Recording, runsReference: Bool, _ request: HeadRequest = []
     ) -> PreferencePass.Shape {
         let attributes = needsAttribution(input) && plan.importance?.model == .reference
@@ -165,7 +170,7 @@ extension PreferenceScorer {
 
     /// The reference must run over the whole batch: for its distribution, for scores that are not cached, for anchors
     /// on the rows of the chosen response, or for attribution.
-    private func needsLiveReference(_ input: Input) -> Bool {
+    func needsLiveReference(_ input: Input) -> Bool {
         input.reference == nil || plan.objective.needsDivergence
             || input.anchors?.contains { $0.followsChosen } ?? false
             || needsAttribution(input) && plan.importance?.model == .reference
@@ -209,7 +214,7 @@ extension PreferenceScorer {
     }
 
     /// Log-probabilities of anchors under a reference that does not run over the whole batch.
-    private func anchorReferences(_ input: Input) throws -> [[Double]]? {
+    func anchorReferences(_ input: Input) throws -> [[Double]]? {
         guard let anchors = input.anchors, !needsLiveReference(input) else { return nil }
         return try reference.score(anchors, after: input.pairs, workspace)
     }
@@ -218,6 +223,17 @@ extension PreferenceScorer {
 // MARK: - From scores to gradients
 
 extension PreferenceScorer {
+    /// Losses, and their gradients down to the parameters.
+    func learn(
+        _ input: Input, _ batch: PreferenceBatch, _ result: PassResult, _ anchorScores: [[Double]]?, _ pass: Pass,
+        weight: Double, _ context: Context
+    ) -> [Output] {
+        let outputs = evaluate(input, batch, result, anchorScores, plan.objective)
+        differentiate(outputs, batch, result, scale: 1 / weight)
+        backward(batch, result, pass, context)
+        return outputs
+    }
+
     private func evaluate(
         _ input: Input, _ batch: PreferenceBatch, _ result: PassResult, _ anchorScores: [[Double]]?,
         _ objective: PreferenceObjective<NamedPairLoss>

@@ -38,9 +38,7 @@ package struct ReferenceModel {
 
     /// Log-probabilities of anchors alone, each after its prompt.
     func score(_ anchors: [Anchor], after pairs: [EncodedPair], _ workspace: Workspace) throws -> [[Double]] {
-        let packed = PackedTrees(
-            zip(pairs, anchors).map { PromptTree(prompt: $0.prompt, branches: [$1.tokens]) })
-        let targets = HeadTargets(rows: packed.headRows, ids: packed.targets)
+        let (packed, targets) = packed(anchors, after: pairs)
         try model.check(packed.ids, packed.layout)
         return try workspace.with {
             SequencePass(model, packed.layout, targets, recording: .none, [], $0)
@@ -49,6 +47,19 @@ package struct ReferenceModel {
             model.head.score(hidden, targets, into: memory.scores, memory.head, context)
             return packed.branches.map { memory.scores.logProbabilities.doubles($0[0].scores) }
         }
+    }
+
+    /// Bytes that scoring these anchors takes.
+    func byteCount(_ anchors: [Anchor], after pairs: [EncodedPair], _ workspace: Workspace) -> Int {
+        let (packed, targets) = packed(anchors, after: pairs)
+        return Workspace.byteCount(workspace.team) {
+            SequencePass(model, packed.layout, targets, recording: .none, [], $0)
+        }
+    }
+
+    private func packed(_ anchors: [Anchor], after pairs: [EncodedPair]) -> (PackedTrees, HeadTargets) {
+        let packed = PackedTrees(zip(pairs, anchors).map { PromptTree(prompt: $0.prompt, branches: [$1.tokens]) })
+        return (packed, HeadTargets(rows: packed.headRows, ids: packed.targets))
     }
 }
 

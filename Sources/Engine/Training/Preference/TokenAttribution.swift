@@ -31,16 +31,18 @@ package struct TokenAttribution: Sendable {
     ///
     /// Reads the hidden states and head scores; uses up the hidden gradient. Branches do not see each other, so both
     /// targets go down in one pass and the gradients of response rows are exact. Prompt rows shared by both would get
-    /// the sum, so a span that includes the prompt takes one pass for each side.
+    /// the sum, so a span that includes the prompt takes one pass for each side. Importances of responses alone do not
+    /// take the prompts' rows down, which see nothing of the responses, nor those of anchors, which no target reads.
     func weights(
         _ batch: PreferenceBatch, _ model: LanguageModel, _ a: LanguageModel.Activations, _ memory: PreferencePass,
         scores: HeadScores, _ pass: Pass, _ context: Context
     ) throws -> [Weights] {
         let context = context.asking(for: .inputs)
+        let window = importance.span == .response && pass.dropout == nil ? batch.responseRows : nil
         func attribution(_ sides: [Side]) -> [Double] {
             a.hiddenGradient.fill(0)
             differentiateTarget(of: sides, batch, model, a, memory, scores, context)
-            let gradient = model.backward(batch.packed.ids, batch.packed.layout, a, pass, context)
+            let gradient = model.backward(batch.packed.ids, batch.packed.layout, a, window: window, pass, context)
             return importance.norm(gradient)
         }
         let isSplit = importance.span == .full && batch.sharesPrompts && target != .margin

@@ -53,9 +53,10 @@ package final class PreferenceTask: TrainingTask {
 
     package func weight(ofRow row: Int) -> Int { 1 }
 
-    /// Anchors of all pairs of the step, decoded together. The policy does not change within a step.
+    /// Anchors of all pairs of the step, decoded together: the policy does not change within a step. Those of a single
+    /// microbatch wait for its training pass.
     package func prepare(_ step: StepRows, _ stop: StopSignal) throws {
-        guard let sampler else { return }
+        guard let sampler, sampling(within: step) == nil else { return }
         let rows = step.rows
         let sampled = try sampler.anchors(
             rows.map { try examples.pair($0) }, rows: rows, step: step.step, scorer.policy.model, workspace, stop)
@@ -64,8 +65,7 @@ package final class PreferenceTask: TrainingTask {
 
     package func accumulate(_ microbatch: Int, of step: StepRows) throws -> Int {
         let rows = step.microbatches[microbatch]
-        let pass = scorer.policy.pass(seed: spec.train.seed, step: step.step, microbatch: microbatch)
-        let (outputs, tokens) = try scorer.accumulate(try input(rows, step: step.step), pass, weight: step.weight)
+        let (outputs, tokens) = try accumulate(rows, microbatch, of: step)
         for (row, output) in zip(rows, outputs) {
             guard output.loss.isFinite else {
                 throw TrainingError.diverged(step: step.step + 1, what: "the loss", rows: [examples.row(of: row)])
@@ -78,10 +78,36 @@ package final class PreferenceTask: TrainingTask {
         return tokens
     }
 
-    private func input(_ rows: [Int], step: Int) throws -> PreferenceScorer.Input {
+    private func accumulate(
+        _ rows: [Int], _ microbatch: Int, of step: StepRows
+    ) throws -> (outputs: [PreferenceScorer.Output], tokens: Int) {
+        if let sampling = sampling(within: step) {
+            return try scorer.accumulate(
+                try input(rows, step: step.step, anchors: nil), sampling: sampling, weight: step.weight)
+        }
+        let pass = scorer.policy.pass(seed: spec.train.seed, step: step.step, microbatch: microbatch)
+        let sampled = sampler.map { _ in rows.compactMap { anchors[$0] } }
+        return try scorer.accumulate(
+            try input(rows, step: step.step, anchors: sampled), pass, weight: step.weight)
+    }
+
+    /// How anchors are sampled within the pass of a step of one microbatch; nil where they are sampled before.
+    private func sampling(within step: StepRows) -> PreferenceScorer.AnchorSampling? {
+        guard let sampler, step.microbatches.count == 1, samplesWithinPass(sampler, pairs: step.rows.count) else {
+            return nil
+        }
+        return PreferenceScorer.AnchorSampling(sampler, rows: step.rows, step: step.step)
+    }
+
+    private func samplesWithinPass(_ sampler: AnchorSampler, pairs: Int) -> Bool {
+        let pass = scorer.policy.pass(seed: spec.train.seed, step: 0, microbatch: 0)
+        return scorer.canSample(sampler, pass, pairs: pairs, isReferenceCached: isReferenceCached)
+    }
+
+    private func input(_ rows: [Int], step: Int, anchors: [Anchor]?) throws -> PreferenceScorer.Input {
         let pairs = try rows.map { try examples.pair($0) }
         return PreferenceScorer.Input(
-            pairs: pairs, anchors: sampler == nil ? nil : rows.compactMap { anchors[$0] },
+            pairs: pairs, anchors: anchors,
             reference: try cached(references.training, rows, pairs),
             weights: rows.map { importance.weights(ofRow: $0, at: step) })
     }
@@ -199,7 +225,12 @@ extension PreferenceTask: MemoryPlanning {
             sharesPrompts: spec.train.prefixSharing, workspace)
         let sampling = sampler?.byteCount(
             prompt: prompt, rows: spec.train.rowsPerStep, scorer.policy.model, workspace)
-        return max(pass, scoring, sampling ?? 0)
+        guard let sampler, spec.train.accumulation == 1, samplesWithinPass(sampler, pairs: count) else {
+            return max(pass, scoring, sampling ?? 0)
+        }
+        let pairs = Array(repeating: pair, count: count)
+        let scoringAnchors = scorer.reference.byteCount(sampler.longestAnchors(pairs), after: pairs, workspace)
+        return max(pass + max(sampling ?? 0, scoringAnchors), scoring)
     }
 }
 

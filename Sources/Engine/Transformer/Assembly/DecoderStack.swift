@@ -39,11 +39,23 @@ package struct DecoderStack {
         package let selection: RowSelection?
         let tokens: Int
         let depth: Int
+        /// Rows that the memory was laid out for.
+        let capacity: Int
 
         /// Input of block `index`; for the number of blocks, the output of the stack.
         func stream(_ index: Int) -> Matrix {
-            let place = recording == .none ? index % 2 : index
-            return streams.rows(place * tokens..<(place + 1) * tokens)
+            let start = (recording == .none ? index % 2 : index) * capacity
+            return streams.rows(start..<start + tokens)
+        }
+
+        /// The same memory for a pass over another layout of no more rows. What the first rows hold stays, so a pass
+        /// over them can be continued, unless its last block computes selected rows alone.
+        func viewing(_ layout: SequenceLayout, _ selection: RowSelection?) -> Activations {
+            let count = layout.tokenCount
+            precondition(recording == .full && count <= capacity, "no memory for \(count) recorded rows")
+            return Activations(
+                recording: recording, streams: streams, blocks: blocks.map { $0.rows(count) },
+                scratch: scratch?.rows(count), selection: selection, tokens: count, depth: depth, capacity: capacity)
         }
 
         func block(_ index: Int, of block: DecoderBlock) -> DecoderBlock.Activations {
@@ -76,28 +88,33 @@ package struct DecoderStack {
                 return block.scratch(tokens, scores, backward: backward, in: arena)
             },
             selection: top == nil ? nil : reading.flatMap { RowSelection($0, of: layout) },
-            tokens: tokens, depth: blocks.count)
+            tokens: tokens, depth: blocks.count, capacity: tokens)
     }
 
     /// Runs the blocks on `activations.input` and returns the output, a window of the activations.
     ///
-    /// - Parameter afterBlock: called with the number, keys and values of each block as soon as it has run.
+    /// - Parameters:
+    ///   - firstRow: rows before it have been computed by a pass that recorded everything in this memory.
+    ///   - afterBlock: called with the number, keys and values of each block as soon as it has run.
     package func forward(
-        _ layout: SequenceLayout, _ a: Activations, _ pass: Pass, _ context: Context,
+        _ layout: SequenceLayout, _ a: Activations, from firstRow: Int = 0, _ pass: Pass, _ context: Context,
         afterBlock: (Int, _ keys: Matrix, _ values: Matrix) -> Void = { _, _, _ in }
     ) -> Matrix {
         guard let scratch = a.scratch else { return a.input }
+        precondition(firstRow == 0 || a.recording == .full && pass.dropout == nil, "nothing to continue")
+        let window = firstRow == 0 ? RowWindow(layout) : RowWindow(firstRow..<layout.tokenCount, of: layout)
         for index in blocks.indices {
-            let (keys, values) = run(index, layout, a, scratch, pass, context)
+            let (keys, values) = run(index, layout, window, a, scratch, pass, context)
             afterBlock(index, keys, values)
         }
         return a.output
     }
 
-    /// One block; the same bits whenever it runs.
+    /// One block; the same bits whenever it runs. A last block that computes selected rows alone does so for all of
+    /// them, whatever the window.
     private func run(
-        _ index: Int, _ layout: SequenceLayout, _ a: Activations, _ scratch: DecoderBlock.Scratch, _ pass: Pass,
-        _ context: Context
+        _ index: Int, _ layout: SequenceLayout, _ window: RowWindow, _ a: Activations,
+        _ scratch: DecoderBlock.Scratch, _ pass: Pass, _ context: Context
     ) -> (keys: Matrix, values: Matrix) {
         let (block, x, y) = (blocks[index], a.stream(index), a.stream(index + 1))
         let own = a.block(index, of: block)
@@ -106,7 +123,7 @@ package struct DecoderStack {
             top.forward(x, layout, rows, into: y, part, scratch, pass, context)
             return (part.attention.key, part.attention.value)
         }
-        block.forward(x, layout, into: y, own, scratch, pass, context)
+        block.forward(x, window, into: y, own, scratch, pass, context)
         return (own.attention.key, own.attention.value)
     }
 
@@ -119,15 +136,23 @@ package struct DecoderStack {
     /// `gradient` holds ∂/∂output and becomes ∂/∂input, unless `inputGradient` is false: then the first block computes
     /// only its parameters' part and `gradient` ends without meaning.
     ///
-    /// - Parameter inputRows: the rows of ∂/∂input that somebody reads; the others end without meaning. Nil for all.
+    /// - Parameters:
+    ///   - inputRows: the rows of ∂/∂input that somebody reads; the others end without meaning. Nil for all.
+    ///   - window: the rows that take part, see `RowWindow`; the others end without meaning. Nil for all, which a pass
+    ///     that asks for parameters or drops inputs needs.
     package func backward(
         _ gradient: Matrix, _ layout: SequenceLayout, _ a: Activations, inputGradient: Bool = true,
-        inputRows: RowSelection? = nil, _ pass: Pass, _ context: Context
+        inputRows: RowSelection? = nil, window part: RowWindow? = nil, _ pass: Pass, _ context: Context
     ) {
         guard let scratch = a.scratch else { return }
         precondition(a.recording != .none, "a pass that recorded nothing has no adjoint")
+        let whole = RowWindow(layout)
+        let window = part ?? whole
+        precondition(
+            window.isWhole || inputRows == nil && pass.dropout == nil && !context.gradients.contains(.parameters),
+            "a window has input gradients alone")
         for (index, block) in blocks.enumerated().reversed() {
-            if a.recording == .blockInputs { _ = run(index, layout, a, scratch, pass, context) }
+            if a.recording == .blockInputs { _ = run(index, layout, whole, a, scratch, pass, context) }
             let (x, own, wantsInput) = (a.stream(index), a.block(index, of: block), inputGradient || index > 0)
             if let (top, rows) = selected(index, a) {
                 top.backward(
@@ -135,7 +160,7 @@ package struct DecoderStack {
                     context)
             } else {
                 block.backward(
-                    gradient, input: x, layout, own, scratch, inputGradient: wantsInput,
+                    gradient, input: x, window, own, scratch, inputGradient: wantsInput,
                     inputRows: index == 0 ? inputRows : nil, pass, context)
             }
         }

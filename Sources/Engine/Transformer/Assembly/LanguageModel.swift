@@ -36,6 +36,19 @@ package struct LanguageModel {
         package let hiddenGradient: Matrix
         /// The gradient on its way down; after `backward`, that of the embeddings.
         let streamGradient: Matrix
+
+        /// The same memory for a pass over another layout of no more rows; it must record everything. A pass over a
+        /// layout whose rows come first in this one can then be continued (`forward(…from:)`).
+        ///
+        /// - Parameter reading: as in `LanguageModel.activations`, if this pass leaves rows out as well: otherwise all
+        ///   rows are computed, since a pass that continues them may read them.
+        package func viewing(_ layout: SequenceLayout, reading: [Int32]) -> Activations {
+            func part(_ matrix: Matrix) -> Matrix { matrix.rows(0..<layout.tokenCount) }
+            let selection = stack.selection == nil ? nil : RowSelection(reading, of: layout)
+            return Activations(
+                stack: stack.viewing(layout, selection), inverseRMS: part(inverseRMS), hidden: part(hidden),
+                hiddenGradient: part(hiddenGradient), streamGradient: part(streamGradient))
+        }
     }
 
     /// Lays out the memory of a pass over `layout`, and of its adjoint unless nothing is recorded.
@@ -55,20 +68,24 @@ package struct LanguageModel {
     }
 
     /// Hidden states of packed tokens. They stay in `activations.hidden`.
+    ///
+    /// - Parameter firstRow: rows before it are there already (`Activations.viewing`).
     @discardableResult
     package func forward(
-        _ ids: [Int32], _ layout: SequenceLayout, _ a: Activations, _ pass: Pass, _ context: Context
+        _ ids: [Int32], _ layout: SequenceLayout, _ a: Activations, from firstRow: Int = 0, _ pass: Pass,
+        _ context: Context
     ) -> Matrix {
-        embedding.forward(ids, into: a.stack.input, context)
-        return forward(layout, a, pass, context)
+        embedding.forward(
+            Array(ids[firstRow...]), into: a.stack.input.rows(firstRow..<layout.tokenCount), context)
+        return forward(layout, a, from: firstRow, pass, context)
     }
 
     /// Hidden states of embeddings that the caller has put in `activations.stack.input`.
     @discardableResult
     package func forward(
-        _ layout: SequenceLayout, _ a: Activations, _ pass: Pass, _ context: Context
+        _ layout: SequenceLayout, _ a: Activations, from firstRow: Int = 0, _ pass: Pass, _ context: Context
     ) -> Matrix {
-        let output = stack.forward(layout, a.stack, pass, context)
+        let output = stack.forward(layout, a.stack, from: firstRow, pass, context)
         norm.forward(output, into: a.hidden, inverseRMS: a.inverseRMS, context)
         return a.hidden
     }
@@ -81,10 +98,11 @@ package struct LanguageModel {
     ///   - ids: nil when the input was not looked up in the embedding.
     ///   - inputRows: the rows of ∂/∂embeddings that somebody reads, nil for all; a trained embedding reads all of
     ///     `ids`.
+    ///   - window: the rows that take part, nil for all: for input gradients alone (`DecoderStack.backward`).
     @discardableResult
     package func backward(
-        _ ids: [Int32]?, _ layout: SequenceLayout, _ a: Activations, inputRows: RowSelection? = nil, _ pass: Pass,
-        _ context: Context
+        _ ids: [Int32]?, _ layout: SequenceLayout, _ a: Activations, inputRows: RowSelection? = nil,
+        window: RowWindow? = nil, _ pass: Pass, _ context: Context
     ) -> Matrix {
         let trainsEmbedding = ids != nil && embedding.weight.wantedGradient(context) != nil
         zero(a.streamGradient, context)
@@ -94,7 +112,7 @@ package struct LanguageModel {
         stack.backward(
             a.streamGradient, layout, a.stack,
             inputGradient: trainsEmbedding || context.gradients.contains(.inputs),
-            inputRows: trainsEmbedding ? nil : inputRows, pass, context)
+            inputRows: trainsEmbedding ? nil : inputRows, window: window, pass, context)
         if let ids { embedding.backward(a.streamGradient, ids: ids, context) }
         return a.streamGradient
     }

@@ -40,22 +40,26 @@ package struct RowSelection: Sendable {
         }
         self.rows = rows.map { Int32($0) }
         positions = rows.map { layout.positions[$0] }
-        var (runs, spans, trees): ([Run], [AttentionSpan], [Range<Int>]) = ([], [], [])
+        var runs: [Run] = []
+        var spansOfTree = [[AttentionSpan]](repeating: [], count: layout.trees.count)
         var place = 0
-        for tree in layout.trees {
-            let firstSpan = spans.count
-            for segment in layout.segments[tree] {
-                for run in Self.runs(in: segment.tokens, isWanted) {
-                    let own = segment.tokens.lowerBound..<run.upperBound
-                    spans.append(
-                        AttentionSpan(queries: place..<place + run.count, keys: segment.prefix + [own]))
-                    runs.append(Run(rows: run, first: place))
-                    place += run.count
-                }
+        for (tree, whole) in Self.spansByRow(layout) {
+            for run in Self.runs(in: whole.queries, isWanted) {
+                let own = whole.queries.lowerBound..<run.upperBound
+                spansOfTree[tree].append(
+                    AttentionSpan(queries: place..<place + run.count, keys: whole.keys.dropLast() + [own]))
+                runs.append(Run(rows: run, first: place))
+                place += run.count
             }
-            trees.append(firstSpan..<spans.count)
         }
-        (self.runs, self.spans, self.trees) = (runs, spans, trees)
+        self.runs = runs
+        (spans, trees) = spansOfTree.joinedByTree
+    }
+
+    /// The spans of a layout with their trees, in the order of their rows.
+    private static func spansByRow(_ layout: SequenceLayout) -> [(tree: Int, span: AttentionSpan)] {
+        layout.trees.enumerated().flatMap { tree, range in layout.spans[range].map { (tree, $0) } }
+            .sorted { $0.1.queries.lowerBound < $1.1.queries.lowerBound }
     }
 
     private static func runs(in tokens: Range<Int>, _ isWanted: [Bool]) -> [Range<Int>] {
@@ -72,6 +76,18 @@ package struct RowSelection: Sendable {
 
     /// Number of selected rows.
     package var count: Int { rows.count }
+}
+
+extension [[AttentionSpan]] {
+    /// The spans of all trees one after the other, and those of each.
+    var joinedByTree: (spans: [AttentionSpan], trees: [Range<Int>]) {
+        var (spans, trees): ([AttentionSpan], [Range<Int>]) = ([], [])
+        for tree in self {
+            trees.append(spans.count..<spans.count + tree.count)
+            spans += tree
+        }
+        return (spans, trees)
+    }
 }
 
 // MARK: - Moving rows

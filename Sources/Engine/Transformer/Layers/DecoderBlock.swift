@@ -21,11 +21,14 @@ package struct DecoderBlock {
         let middle: Matrix
         let feedForward: GatedMLP.Activations
 
-        /// The windows of the first rows.
-        func rows(_ count: Int) -> Activations {
+        /// The windows of some rows.
+        func rows(_ rows: Range<Int>) -> Activations {
             Activations(
-                attention: attention.rows(count), middle: middle.rows(0..<count), feedForward: feedForward.rows(count))
+                attention: attention.rows(rows), middle: middle.rows(rows), feedForward: feedForward.rows(rows))
         }
+
+        /// The windows of the first rows.
+        func rows(_ count: Int) -> Activations { rows(0..<count) }
     }
 
     /// Lays out the memory of a pass over `tokens` rows.
@@ -47,6 +50,13 @@ package struct DecoderBlock {
         let adapters: AdapterScratch
         let attention: SelfAttention.Scratch
         let feedForward: GatedMLP.Scratch
+
+        /// For a pass over fewer rows.
+        func rows(_ count: Int) -> Scratch {
+            Scratch(
+                scores: scores.rows(count), adapters: adapters, attention: attention.rows(count),
+                feedForward: feedForward.rows(count))
+        }
     }
 
     /// - Parameter backward: false leaves out what only the adjoint needs.
@@ -64,26 +74,31 @@ package struct DecoderBlock {
             rank: groups.map(\.adapterRoom.rank).max() ?? 0, in: arena)
     }
 
-    /// y = block(x); `y` is overwritten.
+    /// y = block(x) for the rows of a window; they are overwritten.
     package func forward(
-        _ x: Matrix, _ layout: SequenceLayout, into y: Matrix, _ a: Activations, _ s: Scratch, _ pass: Pass,
+        _ x: Matrix, _ window: RowWindow, into y: Matrix, _ a: Activations, _ s: Scratch, _ pass: Pass,
         _ context: Context
     ) {
         attention.forward(
-            x, layout, into: a.middle, a.attention, s.attention, attention: s.scores, s.adapters, pass, context)
-        feedForward.forward(a.middle, into: y, a.feedForward, s.feedForward, s.adapters, pass, context)
+            x, window, into: a.middle, a.attention, s.attention, attention: s.scores, s.adapters, pass, context)
+        feedForward.forward(
+            a.middle.rows(window.rows), into: y.rows(window.rows), a.feedForward.rows(window.rows), s.feedForward,
+            s.adapters, pass, context)
     }
 
-    /// `gradient` holds ∂/∂y and becomes ∂/∂x (unless `inputGradient` is false, when only parameters get theirs).
+    /// `gradient` holds ∂/∂y and becomes ∂/∂x (unless `inputGradient` is false, when only parameters get theirs), in
+    /// the rows of a window.
     ///
     /// - Parameter inputRows: the rows of ∂/∂x that somebody reads; nil for all.
     package func backward(
-        _ gradient: Matrix, input x: Matrix, _ layout: SequenceLayout, _ a: Activations, _ s: Scratch,
+        _ gradient: Matrix, input x: Matrix, _ window: RowWindow, _ a: Activations, _ s: Scratch,
         inputGradient: Bool, inputRows: RowSelection? = nil, _ pass: Pass, _ context: Context
     ) {
-        feedForward.backward(gradient, input: a.middle, a.feedForward, s.feedForward, s.adapters, pass, context)
+        feedForward.backward(
+            gradient.rows(window.rows), input: a.middle.rows(window.rows), a.feedForward.rows(window.rows),
+            s.feedForward, s.adapters, pass, context)
         attention.backward(
-            gradient, input: x, layout, a.attention, s.attention, attention: s.scores, s.adapters,
+            gradient, input: x, window, a.attention, s.attention, attention: s.scores, s.adapters,
             inputGradient: inputGradient, inputRows: inputRows, pass, context)
     }
 }

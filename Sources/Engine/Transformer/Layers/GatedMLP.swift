@@ -23,11 +23,10 @@ package struct GatedMLP {
         let expanded: Matrix
         let expansion, down: LinearGroup.Activations
 
-        func rows(_ count: Int) -> Activations {
-            func part(_ matrix: Matrix) -> Matrix { matrix.rows(0..<count) }
-            return Activations(
-                inverseRMS: part(inverseRMS), expanded: part(expanded), expansion: expansion.rows(count),
-                down: down.rows(count))
+        func rows(_ rows: Range<Int>) -> Activations {
+            Activations(
+                inverseRMS: inverseRMS.rows(rows), expanded: expanded.rows(rows), expansion: expansion.rows(rows),
+                down: down.rows(rows))
         }
     }
 

@@ -68,6 +68,25 @@ package struct HeadScores: BitwiseCopyable {
         meanLogit = column(request.contains(.statistics))
         maxima = HeadMaxima(count: request.contains(.statistics) ? count : 0, in: arena)
     }
+
+    /// Those of the first targets, of log-probabilities alone.
+    package func first(_ count: Int) -> HeadScores {
+        precondition(request.isEmpty, "statistics and divergences belong to all targets")
+        return HeadScores(
+            request: request, logProbabilities: logProbabilities.rows(0..<count), logSumExp: logSumExp.rows(0..<count),
+            divergence: divergence, reverseDivergence: reverseDivergence, referenceLogSumExp: referenceLogSumExp,
+            entropy: entropy, meanLogit: meanLogit, maxima: maxima)
+    }
+
+    private init(
+        request: HeadRequest, logProbabilities: Matrix, logSumExp: Matrix, divergence: Matrix,
+        reverseDivergence: Matrix, referenceLogSumExp: Matrix, entropy: Matrix, meanLogit: Matrix, maxima: HeadMaxima
+    ) {
+        (self.request, self.logProbabilities, self.logSumExp) = (request, logProbabilities, logSumExp)
+        (self.divergence, self.reverseDivergence) = (divergence, reverseDivergence)
+        (self.referenceLogSumExp, self.entropy, self.meanLogit) = (referenceLogSumExp, entropy, meanLogit)
+        self.maxima = maxima
+    }
 }
 
 extension HeadRequest {

@@ -83,7 +83,7 @@ package struct LinearGroup {
         /// tokens × total rank; no columns without adapters.
         let lowRank: Matrix
 
-        func rows(_ count: Int) -> Activations { Activations(lowRank: lowRank.rows(0..<count)) }
+        func rows(_ rows: Range<Int>) -> Activations { Activations(lowRank: lowRank.rows(rows)) }
     }
 
     /// Lays out the memory of a pass over `tokens` rows.

@@ -39,7 +39,7 @@ struct SelectedAttention {
             value: projected.all.columns(keyValue.columns[1]), queryInverseRMS: a.queryInverseRMS.rows(selected),
             keyInverseRMS: a.keyInverseRMS, mixed: a.mixed.rows(selected), logSumExp: a.logSumExp.rows(selected),
             keyValueProjections: LinearGroup.Activations(lowRank: lowRank.all),
-            queryProjections: LinearGroup.Activations(lowRank: lowRank.selected), output: a.output.rows(rows.count))
+            queryProjections: LinearGroup.Activations(lowRank: lowRank.selected), output: a.output.rows(selected))
     }
 
     private func split(

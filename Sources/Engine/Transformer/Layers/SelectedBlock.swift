@@ -23,7 +23,7 @@ struct SelectedBlock {
     func viewing(_ a: DecoderBlock.Activations, _ rows: RowSelection) -> Activations {
         Activations(
             attention: attention.viewing(a.attention, rows), middle: a.middle.rows(0..<rows.count),
-            feedForward: a.feedForward.rows(rows.count))
+            feedForward: a.feedForward.rows(0..<rows.count))
     }
 
     /// The selected rows of `y` become block(x), the others zero.

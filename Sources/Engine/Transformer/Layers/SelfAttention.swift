@@ -45,12 +45,12 @@ package struct SelfAttention {
         let projections, output: LinearGroup.Activations
         let value: Matrix
 
-        func rows(_ count: Int) -> Activations {
-            func part(_ matrix: Matrix) -> Matrix { matrix.rows(0..<count) }
+        func rows(_ rows: Range<Int>) -> Activations {
+            func part(_ matrix: Matrix) -> Matrix { matrix.rows(rows) }
             return Activations(
                 inverseRMS: part(inverseRMS), projected: part(projected), query: part(query), key: part(key),
                 queryInverseRMS: part(queryInverseRMS), keyInverseRMS: part(keyInverseRMS), mixed: part(mixed),
-                logSumExp: part(logSumExp), projections: projections.rows(count), output: output.rows(count),
+                logSumExp: part(logSumExp), projections: projections.rows(rows), output: output.rows(rows),
                 value: part(value))
         }
     }
@@ -91,6 +91,14 @@ package struct SelfAttention {
         let mixedGradient, projectedGradient: Matrix
         /// Gradients of the normed heads; no columns without head norms.
         let queryGradient, keyGradient: Matrix
+
+        /// For a pass over fewer rows.
+        func rows(_ count: Int) -> Scratch {
+            func part(_ matrix: Matrix) -> Matrix { matrix.rows(0..<min(count, matrix.rows)) }
+            return Scratch(
+                normed: part(normed), mixedGradient: part(mixedGradient), projectedGradient: part(projectedGradient),
+                queryGradient: part(queryGradient), keyGradient: part(keyGradient))
+        }
     }
 
     /// - Parameter backward: false leaves out what only the adjoint needs.
@@ -106,16 +114,18 @@ package struct SelfAttention {
 
     /// - Parameters:
     ///   - x: tokens × hidden.
+    ///   - window: the rows that are computed.
     ///   - h: tokens × hidden, overwritten.
     package func forward(
-        _ x: Matrix, _ layout: SequenceLayout, into h: Matrix, _ a: Activations, _ s: Scratch,
+        _ x: Matrix, _ window: RowWindow, into h: Matrix, _ a: Activations, _ s: Scratch,
         attention scores: AttentionScratch, _ adapters: AdapterScratch, _ pass: Pass, _ context: Context
     ) {
-        project(x, positions: layout.positions, a, s, adapters, pass, context)
+        let (rows, own) = (window.rows, a.rows(window.rows))
+        project(x.rows(rows), positions: window.positions, own, s, adapters, pass, context)
         attention(
-            q: a.query, k: a.key, v: a.value, spans: layout.spans, shape: shape, into: a.mixed,
+            q: a.query, k: a.key, v: a.value, spans: window.spans, shape: shape, into: a.mixed,
             logSumExp: a.logSumExp, scratch: scores, context)
-        finish(x, into: h, a, adapters, pass, context)
+        finish(x.rows(rows), into: h.rows(rows), own, adapters, pass, context)
     }
 
     /// Rotated queries and keys, and values, of every row.
@@ -144,32 +154,36 @@ package struct SelfAttention {
 
     /// `gradient` holds ∂/∂h and becomes ∂/∂x: the residual path needs no work. With `inputGradient` false only the
     /// parameters' part is computed and `gradient` is left as it is; with `inputRows` only those rows of it get a
-    /// meaning.
+    /// meaning. All of it in the rows of a window.
     package func backward(
-        _ gradient: Matrix, input x: Matrix, _ layout: SequenceLayout, _ a: Activations, _ s: Scratch,
+        _ gradient: Matrix, input x: Matrix, _ window: RowWindow, _ a: Activations, _ s: Scratch,
         attention scores: AttentionScratch, _ adapters: AdapterScratch, inputGradient: Bool,
         inputRows: RowSelection? = nil, _ pass: Pass, _ context: Context
     ) {
+        let rows = window.rows
+        let (own, gradient, x) = (a.rows(rows), gradient.rows(rows), x.rows(rows))
         output.backward(
-            gradient, input: a.mixed, a.output, adapters, inputGradient: s.mixedGradient, pass, context)
+            gradient, input: own.mixed, own.output, adapters, inputGradient: s.mixedGradient.rows(rows), pass, context)
         let (dq, dk, dv) = headGradients(s)
         attentionBackward(
-            s.mixedGradient, q: a.query, k: a.key, v: a.value, out: a.mixed, logSumExp: a.logSumExp, layout: layout,
-            shape: shape, qGradient: dq, kGradient: dk, vGradient: dv, scratch: scores, context)
-        rotate(dk, positions: layout.positions, table: rotary, inverse: true, context)
-        rotate(dq, positions: layout.positions, table: rotary, inverse: true, context)
-        normBackward(keyNorm, dk, a.keyInverseRMS, member: 1, a, s, context)
-        normBackward(queryNorm, dq, a.queryInverseRMS, member: 0, a, s, context)
+            s.mixedGradient, q: a.query, k: a.key, v: a.value, out: a.mixed, logSumExp: a.logSumExp,
+            spans: window.spans, trees: window.trees, shape: shape, qGradient: dq, kGradient: dk, vGradient: dv,
+            scratch: scores, context)
+        rotate(dk.rows(rows), positions: window.positions, table: rotary, inverse: true, context)
+        rotate(dq.rows(rows), positions: window.positions, table: rotary, inverse: true, context)
+        normBackward(keyNorm, dk, a.keyInverseRMS, member: 1, a, s, rows, context)
+        normBackward(queryNorm, dq, a.queryInverseRMS, member: 0, a, s, rows, context)
         let trainsNorm = norm.weight.wantedGradient(context) != nil
         let wantsNormed = inputGradient || trainsNorm
         if inputGradient, !trainsNorm, let inputRows {
             return backward(gradient, input: x, rows: inputRows, a, s, adapters, pass, context)
         }
+        let (projectedGradient, normed) = (s.projectedGradient.rows(rows), s.normed.rows(0..<rows.count))
         projections.differentiate(
-            s.projectedGradient, a.projections, adapters, inputGradient: wantsNormed ? s.normed : nil, pass, context)
+            projectedGradient, own.projections, adapters, inputGradient: wantsNormed ? normed : nil, pass, context)
         norm.backwardRestoring(
-            s.normed, input: x, inverseRMS: a.inverseRMS, inputGradient: inputGradient ? gradient : nil, context)
-        projections.accumulateGradients(s.projectedGradient, input: s.normed, adapters, pass, context)
+            normed, input: x, inverseRMS: own.inverseRMS, inputGradient: inputGradient ? gradient : nil, context)
+        projections.accumulateGradients(projectedGradient, input: normed, adapters, pass, context)
     }
 
     /// The end of the adjoint for some rows: the others' projections get no input gradient.
@@ -186,7 +200,7 @@ package struct SelfAttention {
         rows.gatherInPlace(s.projectedGradient)
         let (selected, normedGradient) = (0..<rows.count, s.normed.rows(0..<rows.count))
         projections.differentiate(
-            s.projectedGradient.rows(selected), a.projections.rows(rows.count), adapters, inputGradient: normedGradient,
+            s.projectedGradient.rows(selected), a.projections.rows(selected), adapters, inputGradient: normedGradient,
             pass.on(rows), context.asking(for: .inputs))
         for run in rows.runs {
             norm.backward(
@@ -207,13 +221,14 @@ package struct SelfAttention {
 
     private func normBackward(
         _ norm: HeadNorm?, _ dy: Matrix, _ inverseRMS: Matrix, member: Int, _ a: Activations, _ s: Scratch,
-        _ context: Context
+        _ rows: Range<Int>, _ context: Context
     ) {
         guard let norm else { return }
         let columns = projections.columns[member]
-        let dx = s.projectedGradient.columns(columns)
+        let dx = s.projectedGradient.columns(columns).rows(rows)
         zero(dx, context)
         norm.backward(
-            dy, input: a.projected.columns(columns), inverseRMS: inverseRMS, inputGradient: dx, context)
+            dy.rows(rows), input: a.projected.columns(columns).rows(rows), inverseRMS: inverseRMS.rows(rows),
+            inputGradient: dx, context)
     }
 }

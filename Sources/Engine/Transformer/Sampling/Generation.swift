@@ -35,15 +35,18 @@ extension LanguageModel {
     /// Continues every prompt: one packed pass over the prompts, then one token at a time for all sequences that still
     /// grow. Sequences also end at the model's context length.
     ///
-    /// - Parameter onToken: called with (sequence, token) as soon as a token is chosen, for live output.
+    /// - Parameters:
+    ///   - prompts: memory for the pass over the prompts, laid out for them as independent sequences: what it records
+    ///     there, a pass over more rows can continue. Nil for memory of its own that records nothing.
+    ///   - onToken: called with (sequence, token) as soon as a token is chosen, for live output.
     /// - Returns: the new tokens of each sequence, the stop token included.
     package func generate(
-        _ request: GenerationRequest, _ pass: Pass, _ context: Context,
+        _ request: GenerationRequest, recordingPrompts prompts: Activations? = nil, _ pass: Pass, _ context: Context,
         onToken: (Int, Int32) -> Void = { _, _ in }
     ) throws -> [[Int32]] {
         let mark = context.arena.mark()
         defer { context.arena.rewind(to: mark) }
-        var generation = try Generation(self, request, pass, context)
+        var generation = try Generation(self, request, prompts, pass, context)
         generation.prefill(onToken)
         while generation.decode(onToken) {}
         return generation.responses
@@ -52,7 +55,7 @@ extension LanguageModel {
     /// Bytes of arena that `generate` needs for a request.
     package func generationByteCount(_ request: GenerationRequest, team: ThreadTeam) throws -> Int {
         let arena = Arena.measuring()
-        _ = try Generation(self, request, Pass(), Context(arena: arena, team: team, gradients: []))
+        _ = try Generation(self, request, nil, Pass(), Context(arena: arena, team: team, gradients: []))
         return arena.highWaterMark
     }
 }
@@ -76,7 +79,10 @@ private struct Generation {
     /// Sequences that still grow.
     private var active: [Int]
 
-    init(_ model: LanguageModel, _ request: GenerationRequest, _ pass: Pass, _ context: Context) throws {
+    init(
+        _ model: LanguageModel, _ request: GenerationRequest, _ prompts: LanguageModel.Activations?, _ pass: Pass,
+        _ context: Context
+    ) throws {
         self.model = model
         self.request = request
         self.pass = pass
@@ -90,8 +96,11 @@ private struct Generation {
         guard layout.segments.count == count else { throw ModelError.emptyPrompt }
         try model.check(request.prompts.flatMap { $0 }, layout)
         let capacity = zip(starts, request.maximumNewTokens).map { min($0 + $1, model.contextLength) }.max() ?? 0
-        prompt = model.activations(
-            for: layout, recording: .none, reading: layout.segments.map { Int32($0.tokens.upperBound - 1) }, context)
+        prompt =
+            prompts
+            ?? model.activations(
+                for: layout, recording: .none, reading: layout.segments.map { Int32($0.tokens.upperBound - 1) },
+                context)
         caches = model.stack.caches(sequences: count, capacity: max(1, capacity), in: context.arena)
         decoding = model.stack.decodingActivations(rows: count, capacity: max(1, capacity), context)
         hidden = context.arena.matrix(count, width)
