@@ -61,7 +61,9 @@ enum ReferenceMath {
         let (d, group, scale) = (shape.headDimension, shape.headCount / shape.keyValueHeadCount, Double(shape.scale))
         func zeros(_ x: Rows) -> Rows { x.map { $0.map { _ in 0 } } }
         var (dq, dk, dv) = (zeros(q), zeros(k), zeros(v))
-        func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+        func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double {
+            zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
+        }
         for span in spans {
             let keys = span.keys.flatMap { Array($0) }
             for (i, row) in span.queries.enumerated() {

@@ -1,6 +1,8 @@
 // Attention's adjoint by blocks of keys: probabilities are made again from scores and the kept normalisers.
 #pragma once
+#include "attention_packing.h"
 #include "attention_softmax.h"
+#include "attention_tiles.h"
 
 // Probabilities and gradients of scores of one tile of rows for one block of keys, and what they add to ∂q.
 TARGET static void differentiate_tile(
@@ -65,8 +67,8 @@ TARGET static void differentiate_keys(
         const size_t at = unit * score_stride + key - block;
         sum((left_side){w->score_units + at, 1, score_stride}, w->gradient_units + unit * w->width, units, w->width,
             a->width, &dv);
-        sum((left_side){w->score_gradient_units + at, 1, score_stride}, w->query_units + unit * w->width, units, w->width,
-            a->width, &dk);
+        sum((left_side){w->score_gradient_units + at, 1, score_stride}, w->query_units + unit * w->width, units,
+            w->width, a->width, &dk);
     }
 }
 
@@ -109,8 +111,8 @@ TARGET static void differentiate_attention(const hone_attention *a) {
     lay_out(&w, a->scratch, a->width, a->group, a->key_count, 1);
     const size_t tokens = block_tokens(a->group);
     if (a->part * tokens >= a->token_count) return;
-    pack_strips(a, a->k, a->k_stride, &w, w.key_strips);
-    pack_strips(a, a->v, a->v_stride, &w, w.value_strips);
+    pack_strips(a, a->k, a->k_stride, w.key_strips);
+    pack_strips(a, a->v, a->v_stride, w.value_strips);
     pack_keys(a, a->k, a->k_stride, &w, w.key_units);
     for (size_t token = a->part * tokens; token < a->token_count; token += a->parts * tokens)
         differentiate_block(a, &w, token, a->token_count - token < tokens ? a->token_count - token : tokens);

@@ -1,6 +1,8 @@
 // Attention's forward pass by blocks of keys, whose softmax is corrected as greater scores come (Dao et al. 2022).
 #pragma once
+#include "attention_packing.h"
 #include "attention_softmax.h"
+#include "attention_tiles.h"
 
 // One block of keys for one tile of rows. `row` is the tile's first in the span, `place` in the block.
 TARGET static void attend_tile(
@@ -22,14 +24,15 @@ TARGET static void attend_tile(
         to.factors[r] =
             soften(scores, tile, keys[r], w->tops[place + r], tops[r], w->totals + (place + r) * lanes);
         if (depth_unit > 1)
-            pack_row(scores + tile.from, tile.to - tile.from, w->score_rows + (r * score_stride + tile.from) / depth_unit);
+            pack_row(
+                scores + tile.from, tile.to - tile.from, w->score_rows + (r * score_stride + tile.from) / depth_unit);
         if (r >= count) continue;
         w->tops[place + r] = tops[r];
         to.rows[r] = row_of(a->out, a->out_stride, a, row + r);
     }
-    const left_side left = {
-        (depth_unit > 1 ? w->score_rows : (const packed *)w->scores) + tile.from / depth_unit, score_stride / depth_unit, 1};
-    sum(left, w->value_units + (block + tile.from) / depth_unit * w->width, (tile.to - tile.from) / depth_unit, w->width,
+    const packed *softened = depth_unit > 1 ? w->score_rows : (const packed *)w->scores;
+    sum((left_side){softened + tile.from / depth_unit, score_stride / depth_unit, 1},
+        w->value_units + (block + tile.from) / depth_unit * w->width, (tile.to - tile.from) / depth_unit, w->width,
         a->width, &to);
 }
 
@@ -70,7 +73,7 @@ TARGET static void attend(const hone_attention *a) {
     lay_out(&w, a->scratch, a->width, a->group, a->key_count, 0);
     const size_t tokens = block_tokens(a->group);
     if (a->part * tokens >= a->token_count) return;
-    pack_strips(a, a->k, a->k_stride, &w, w.key_strips);
+    pack_strips(a, a->k, a->k_stride, w.key_strips);
     pack_keys(a, a->v, a->v_stride, &w, w.value_units);
     for (size_t token = a->part * tokens; token < a->token_count; token += a->parts * tokens)
         attend_block(a, &w, token, a->token_count - token < tokens ? a->token_count - token : tokens);

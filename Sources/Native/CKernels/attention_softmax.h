@@ -54,8 +54,8 @@ INLINE float greatest(const float *scores, range tile, range keys, float top) {
     return _mm512_reduce_max_ps(found);
 }
 
-// Scores of one row become 2 to the power of (score − top); the parts of their total, made with an earlier top, go on. What the row's
-// earlier sums have to be multiplied by.
+// Scores of one row become 2 to the power of (score − top); the parts of their total, made with an earlier top, go on.
+// What the row's earlier sums have to be multiplied by.
 INLINE float soften(float *scores, range tile, range keys, float earlier_top, float top, float *totals) {
     if (keys.from >= keys.to) {
         for (size_t at = tile.from; at < tile.to; at += lanes) _mm512_store_ps(scores + at, _mm512_setzero_ps());

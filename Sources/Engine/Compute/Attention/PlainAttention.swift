@@ -83,7 +83,8 @@ struct PlainAttention {
             let p = scratch.block(of: scratch.scores, thread: thread, rows: rows.count, columns: columns)
             let dp = scratch.block(of: scratch.scoreGradients, thread: thread, rows: rows.count, columns: columns)
             let (query, out) = (shape.head(head, of: o.q).rows(rows), shape.head(head, of: o.out).rows(rows))
-            let (dOut, dq) = (shape.head(head, of: gradients.out).rows(rows), shape.head(head, of: gradients.q).rows(rows))
+            let dOut = shape.head(head, of: gradients.out).rows(rows)
+            let dq = shape.head(head, of: gradients.q).rows(rows)
             let normalizers = o.logSumExp.columns(head..<head + 1).rows(rows)
             forEachKeyRange(of: span, below: columns) { keys, at in
                 multiplyHere(query.n, k.rows(keys).t, into: p.columns(at), accumulate: false, scale: shape.scale)
