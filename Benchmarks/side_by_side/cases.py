@@ -34,7 +34,8 @@ class Cases:
         made = []
         for rank in (0, RANK):
             made += [self.sft(rank), self.dpo(rank), self.ti_dpo(rank, False), self.ti_dpo(rank, True)]
-        made += [self.sft(0, True), self.dpo(RANK, True), self.ti_dpo(RANK, True, True)]
+        made += [self.sft(0, True), self.dpo(RANK, True)]
+        made += [self.ti_dpo(RANK, anchors, True) for anchors in (False, True)]
         made += [self.autoencoder(), self.finetune(), self.generate(1), self.generate(8), self.score()]
         made += [*self.scaling(), *map(self.length, LENGTHS), *map(self.rows_in_file, (16, 20000))]
         return made

@@ -81,8 +81,9 @@ private func multiply(
                 let whole = product(index)
                 let part = range.clamped(to: start..<start + whole.c.columns)
                 if !part.isEmpty {
-                    whole.taking(columns: part.lowerBound - start..<part.upperBound - start)
-                        .multiply(a, as: whole.kernel(after: a, team))
+                    let own = part.lowerBound - start..<part.upperBound - start
+                    whole.taking(columns: own).multiply(a, as: whole.kernel(after: a, team))
+                    whole.addFurther(columns: own, after: a, team)
                 }
                 start += whole.c.columns
             }
@@ -94,12 +95,9 @@ private func multiply(
             team.parallel(a.rows, grain: shares ? splitGrain : a.rows) { rows in
                 whole.taking(rows: rows).multiply(a.taking(rows: rows), as: whole.kernel(after: a, team))
             }
+            guard let further = whole.further, whole.packedKernel(after: a, team) == nil else { continue }
+            multiply(further.a.n, further.b, into: whole.c, accumulate: true, scale: whole.scale, team: team)
         }
-    }
-    for index in 0..<count where isWanted(product(index)) {
-        let whole = product(index)
-        guard let further = whole.further, whole.packedKernel(after: a, team) == nil else { continue }
-        multiply(further.a.n, further.b, into: whole.c, accumulate: true, scale: whole.scale, team: team)
     }
 }
 
@@ -118,6 +116,13 @@ extension GroupedProduct {
     /// Chosen for the whole product, as for one that is alone.
     fileprivate func kernel(after a: Operand, _ team: ThreadTeam) -> ProductKernel {
         ProductKernel(a, b, team.products)
+    }
+
+    /// Adds further depth to some columns on the calling thread, where it is not packed together with the product.
+    fileprivate func addFurther(columns: Range<Int>, after a: Operand, _ team: ThreadTeam) {
+        guard let further, packedKernel(after: a, team) == nil else { return }
+        ProductKernel(further.a.n, further.b, team.products).multiply(
+            further.a.n, further.b.taking(columns: columns), into: c.columns(columns), accumulate: true, scale: scale)
     }
 
     /// How the product is packed together with its further depth; nil where they are multiplied one after the other.
