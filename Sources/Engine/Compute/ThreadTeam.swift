@@ -59,9 +59,12 @@ package final class ThreadTeam: @unchecked Sendable {
         }
     }
 
-    /// Which kernels multiply matrices: our own, or OpenBLAS's by their name, such as "SkylakeX".
+    /// Which kernels multiply matrices: our own with their revision, or OpenBLAS's by their name, such as "SkylakeX".
     package static let multiplyKernelName =
-        multipliesItself ? "own AVX-512" : String(cString: openblas_get_corename())
+        multipliesItself ? "own AVX-512, revision \(ownRevision)" : String(cString: openblas_get_corename())
+    /// Raised whenever our kernels for products and attention give other last bits: cached scores of another revision
+    /// are made anew, and a strict resume refuses a checkpoint of one.
+    private static let ownRevision = 2
     /// Whether float32 products are our own on this processor.
     package static var multipliesItself: Bool { ProductKernel.hasOwn }
     /// Version and build options of OpenBLAS. Asked for once: it writes the text anew at every call, into one buffer
