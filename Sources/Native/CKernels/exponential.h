@@ -1,5 +1,5 @@
-// exp for vector loops. Float: argument reduction by ln 2 in two parts and a polynomial of degree 6; relative error below
-// 2e-7 (2 ulp) on [-87, 88], 0 below, clamped above. Double: the C library, for gradient checks.
+// exp for vector loops. Float: argument reduction by ln 2 in two parts and a polynomial of degree 6; relative error
+// below 2e-7 (2 ulp) on [-87, 88], 0 below, clamped above. Double: the C library, for gradient checks.
 #pragma once
 #include "CKernels.h"
 #include <math.h>
