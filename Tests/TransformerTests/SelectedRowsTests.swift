@@ -71,8 +71,10 @@ import Transformer
         }
     }
 
-    /// Elements of the pass's memory that a forward pass leaves as they were.
+    /// Elements of the pass's memory that a forward pass leaves as they were. On one thread: of several, some may find
+    /// no work and leave their own memory alone.
     private func untouchedElements(_ model: LanguageModel, reading: [Int32]?) throws -> Int {
+        let team = try ThreadTeam(threads: 1)
         let arena = try Arena(byteCount: 1 << 20)
         let (context, start) = (Context(arena: arena, team: team), arena.mark())
         let memory = arena.matrix(1, (1 << 19) / MemoryLayout<Real>.stride)
