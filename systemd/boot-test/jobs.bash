@@ -35,7 +35,8 @@ checkpoint: {every_steps: 25}
 retry: {max_failures: 5, backoff: 1s}
 END
 }
-job_steps=${HONE_BOOT_TEST_STEPS:-1000}
+# Some ten seconds: what a check does to a running job has to find it running.
+job_steps=${HONE_BOOT_TEST_STEPS:-2500}
 
 as() { inside runuser -u "$1" -- "${@:2}"; }
 
