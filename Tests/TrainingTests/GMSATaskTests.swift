@@ -2,7 +2,6 @@ import Compute
 import ContextCompression
 import DurableFiles
 import JobModel
-import Synchronization
 import TestFolders
 import Testing
 import Tokenization
@@ -39,7 +38,7 @@ import Transformer
     /// The log says what became of the rows, how long they are, and which tokens of the first carry loss.
     @Test(arguments: [GMSACase.autoencoder, .learnedPrompt, .finetune]) func rowsAreLogged(tiny: GMSACase) throws {
         let run = try GMSARun(tiny)
-        let log = NoteLog()
+        let log = NoteKeeper()
         try run.complete(in: "logged", observer: log)
         for role in ["dataset.train", "dataset.eval"] {
             #expect(log.lines.contains { $0.hasPrefix("\(role): examples kept: 6; lengths of contexts mean ") })
@@ -310,17 +309,4 @@ private final class StopAt: TrainingObserver {
     func saved(_ checkpoint: CheckpointEvent) {}
     func failedToSave(errno: Int32) {}
     func noted(_ text: String) {}
-}
-
-/// Keeps the lines of a log.
-private final class NoteLog: TrainingObserver {
-    private let kept = Mutex<[String]>([])
-
-    var lines: [String] { kept.withLock { $0 } }
-
-    func began(_ phase: WorkerPhase) {}
-    func progressed(_ progress: ProgressEvent) {}
-    func saved(_ checkpoint: CheckpointEvent) {}
-    func failedToSave(errno: Int32) {}
-    func noted(_ text: String) { kept.withLock { $0.append(text) } }
 }

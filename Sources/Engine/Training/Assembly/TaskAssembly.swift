@@ -132,7 +132,7 @@ package struct TaskAssembly {
         let task = try GMSAAutoencoderTask(
             spec, objective, inputs, workspace: Workspace(team: team), dataset: dataset,
             interruption: { try stop.check() })
-        for role in [InputRole.trainingData, .evaluationData] { note(try task.dataNotes(role), role) }
+        try noteData(task.dataNotes)
         return task
     }
 
@@ -141,7 +141,7 @@ package struct TaskAssembly {
         let task = try GMSAFinetuneTask(
             spec, objective, inputs, workspace: Workspace(team: team), dataset: dataset,
             interruption: { try stop.check() })
-        for role in [InputRole.trainingData, .evaluationData] { note(try task.dataNotes(role), role) }
+        try noteData(task.dataNotes)
         return task
     }
 
@@ -154,6 +154,10 @@ package struct TaskAssembly {
                 "dataset.format: text is read from files ending in .txt, .txt.gz or .txt.zst, found \(path)")
         }
         return try Dataset(paths, columns: ColumnNames(spec.dataset.columns), scratch: directory.cache)
+    }
+
+    private func noteData(_ notes: (InputRole) throws -> [String]) rethrows {
+        for role in [InputRole.trainingData, .evaluationData] { note(try notes(role), role) }
     }
 
     private func note(_ lines: [String], _ role: InputRole) {

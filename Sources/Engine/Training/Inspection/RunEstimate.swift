@@ -3,7 +3,6 @@ import Datasets
 import DurableFiles
 import Glibc
 import JobModel
-import Synchronization
 import Transformer
 
 /// What a job would need and how long it would take, before it runs.
@@ -116,17 +115,4 @@ extension InputRole {
         default: false
         }
     }
-}
-
-/// Keeps what a run would log.
-private final class NoteKeeper: TrainingObserver {
-    private let kept = Mutex<[String]>([])
-
-    var lines: [String] { kept.withLock { $0 } }
-
-    func began(_ phase: WorkerPhase) {}
-    func progressed(_ progress: ProgressEvent) {}
-    func saved(_ checkpoint: CheckpointEvent) {}
-    func failedToSave(errno: Int32) {}
-    func noted(_ text: String) { kept.withLock { $0.append(text) } }
 }
