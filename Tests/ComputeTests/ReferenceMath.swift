@@ -26,28 +26,36 @@ enum ReferenceMath {
         zip(gate, up).map { zip($0, $1).map { $0 / (1 + exp(-$0)) * $1 } }
     }
 
+    /// Every query of some spans with the keys that it sees.
+    private static func forEachQuery(
+        of spans: [AttentionSpan], _ shape: AttentionShape, _ body: (_ row: Int, _ visible: ArraySlice<Int>) -> Void
+    ) {
+        for span in spans {
+            let keys = span.keys.flatMap { Array($0) }
+            for (i, row) in span.queries.enumerated() {
+                let last = span.keyCount - span.queries.count + i
+                body(row, keys[max(0, last + 1 - (shape.window ?? .max))...last])
+            }
+        }
+    }
+
     /// Attention by the definition: every query looks at its visible keys one by one.
     static func attention(q: Rows, k: Rows, v: Rows, spans: [AttentionSpan], shape: AttentionShape) -> Rows {
         let d = shape.headDimension
         let group = shape.headCount / shape.keyValueHeadCount
         var out = q.map { $0.map { _ in 0.0 } }
-        for span in spans {
-            let keys = span.keys.flatMap { Array($0) }
-            for (i, row) in span.queries.enumerated() {
-                let last = span.keyCount - span.queries.count + i
-                let visible = keys[max(0, last + 1 - (shape.window ?? .max))...last]
-                for head in 0..<shape.headCount {
-                    let query = q[row][head * d..<(head + 1) * d]
-                    let columns = head / group * d..<(head / group + 1) * d
-                    let scores = visible.map { key in
-                        zip(query, k[key][columns]).reduce(0) { $0 + $1.0 * $1.1 } * Double(shape.scale)
-                    }
-                    let top = scores.max() ?? 0
-                    let weights = scores.map { exp($0 - top) }
-                    let total = weights.reduce(0, +)
-                    for (weight, key) in zip(weights, visible) {
-                        for c in 0..<d { out[row][head * d + c] += weight / total * v[key][columns.lowerBound + c] }
-                    }
+        forEachQuery(of: spans, shape) { row, visible in
+            for head in 0..<shape.headCount {
+                let query = q[row][head * d..<(head + 1) * d]
+                let columns = head / group * d..<(head / group + 1) * d
+                let scores = visible.map { key in
+                    zip(query, k[key][columns]).reduce(0) { $0 + $1.0 * $1.1 } * Double(shape.scale)
+                }
+                let top = scores.max() ?? 0
+                let weights = scores.map { exp($0 - top) }
+                let total = weights.reduce(0, +)
+                for (weight, key) in zip(weights, visible) {
+                    for c in 0..<d { out[row][head * d + c] += weight / total * v[key][columns.lowerBound + c] }
                 }
             }
         }
@@ -64,27 +72,22 @@ enum ReferenceMath {
         func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double {
             zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
         }
-        for span in spans {
-            let keys = span.keys.flatMap { Array($0) }
-            for (i, row) in span.queries.enumerated() {
-                let last = span.keyCount - span.queries.count + i
-                let visible = keys[max(0, last + 1 - (shape.window ?? .max))...last]
-                for head in 0..<shape.headCount {
-                    let (own, shared) = (head * d, head / group * d)
-                    let (query, slope) = (q[row][own..<own + d], dOut[row][own..<own + d])
-                    let scores = visible.map { dot(query, k[$0][shared..<shared + d]) * scale }
-                    let top = scores.max() ?? 0
-                    let total = scores.reduce(0) { $0 + exp($1 - top) }
-                    let p = scores.map { exp($0 - top) / total }
-                    let dp = visible.map { dot(slope, v[$0][shared..<shared + d]) }
-                    let mean = zip(p, dp).reduce(0) { $0 + $1.0 * $1.1 }
-                    for (key, (p, dp)) in zip(visible, zip(p, dp)) {
-                        let ds = scale * p * (dp - mean)
-                        for c in 0..<d {
-                            dv[key][shared + c] += p * dOut[row][own + c]
-                            dk[key][shared + c] += ds * q[row][own + c]
-                            dq[row][own + c] += ds * k[key][shared + c]
-                        }
+        forEachQuery(of: spans, shape) { row, visible in
+            for head in 0..<shape.headCount {
+                let (own, shared) = (head * d, head / group * d)
+                let (query, slope) = (q[row][own..<own + d], dOut[row][own..<own + d])
+                let scores = visible.map { dot(query, k[$0][shared..<shared + d]) * scale }
+                let top = scores.max() ?? 0
+                let total = scores.reduce(0) { $0 + exp($1 - top) }
+                let p = scores.map { exp($0 - top) / total }
+                let dp = visible.map { dot(slope, v[$0][shared..<shared + d]) }
+                let mean = zip(p, dp).reduce(0) { $0 + $1.0 * $1.1 }
+                for (key, (p, dp)) in zip(visible, zip(p, dp)) {
+                    let ds = scale * p * (dp - mean)
+                    for c in 0..<d {
+                        dv[key][shared + c] += p * dOut[row][own + c]
+                        dk[key][shared + c] += ds * q[row][own + c]
+                        dq[row][own + c] += ds * k[key][shared + c]
                     }
                 }
             }
