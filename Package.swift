@@ -124,7 +124,7 @@ let testing: [Target] = [
     tests("JSONTests", ["JSON", "SeededRandom"]),
     tests("ComputeTests", ["Compute", "CKernels", "TestSupport"]),
     tests("SafetensorsTests", ["Safetensors", "DurableFiles", "TestFolders"]),
-    tests("TokenizationTests", ["Tokenization", "TestFolders"]),
+    tests("TokenizationTests", ["Tokenization", "SeededRandom", "TestFolders"]),
     tests("ChatTemplatesTests", ["ChatTemplates", "TestFolders"]),
     tests(
         "TransformerTests",

@@ -52,6 +52,18 @@ enum TinyTokenizers {
                 """)
     }
 
+    /// GPT-2-style, one token for each byte, whose id is the byte.
+    static func bytes() -> String {
+        let vocabulary = ByteLevelAlphabet.spellings.enumerated().map { id, spelling in
+            let character = String(decoding: spelling, as: UTF8.self)
+            return "\"\(["\"", "\\"].contains(character) ? "\\" : "")\(character)\": \(id)"
+        }
+        return json(
+            model: #"{"type": "BPE", "vocab": {\#(vocabulary.joined(separator: ", "))}, "merges": []}"#,
+            preTokenizer: #"{"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}"#,
+            decoder: #"{"type": "ByteLevel"}"#)
+    }
+
     /// One token for each ASCII letter and the space, no merges.
     static func letters(addedTokens: String = "[]", model: String = "") -> String {
         let letters = (UInt8(0x61)...0x7A).map { "\"\(Character(Unicode.Scalar($0)))\": \($0 - 0x61)" }

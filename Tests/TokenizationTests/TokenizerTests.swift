@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import Tokenization
@@ -105,6 +106,20 @@ struct TokenizerTests {
         var cut = StreamingDecoder(tokenizer, skipSpecialTokens: true)
         #expect(cut.append(3 + 0xC3) == "")
         #expect(cut.finish() == "\u{FFFD}")
+    }
+
+    /// What a model writes that has learned nothing: bytes that begin characters, and late ones that complete them.
+    @Test("Streamed pieces of any bytes are the decoded text", arguments: 1...80)
+    func streamingOfAnyBytes(beginnings: Int) throws {
+        let tokenizer = try TinyTokenizers.tokenizer(TinyTokenizers.bytes())
+        var random = SplitMix64(UInt64(beginnings))
+        let some: [Int32] = [0xF0, 0x9F, 0x98, 0x80, 0xE6, 0x9D, 0xB1, 0xC3, 0xA9, 0x20]
+        let scattered = (0..<60).map { _ in some[random.below(some.count)] }
+        for ids in [Array(repeating: 0xDB, count: beginnings) + [0x89, 0x20, 0xDB, 0x20], scattered] {
+            var decoder = StreamingDecoder(tokenizer, skipSpecialTokens: true)
+            let pieces = ids.map { decoder.append($0) } + [decoder.finish()]
+            #expect(pieces.joined() == tokenizer.decode(ids, skipSpecialTokens: true))
+        }
     }
 
     @Test("Input that is not UTF-8 is an error that names the byte")
