@@ -124,8 +124,10 @@ extension Workshop {
         try EndToEndTests.drop(into: self)
         let daemon = try daemon()
         for _ in 0..<1000 where !exists("\(run("lm"))/metrics.jsonl") { try await Task.sleep(for: .milliseconds(5)) }
-        daemon.kill(SIGKILL)
+        // Held first: without its daemon a worker would end by itself, perhaps before it is found.
         let workers = workers()
+        for worker in workers { kill(worker, SIGSTOP) }
+        daemon.kill(SIGKILL)
         for worker in workers { kill(worker, SIGKILL) }
         try await daemon.wait()
         for _ in 0..<500 where !self.workers().isEmpty { try await Task.sleep(for: .milliseconds(10)) }
